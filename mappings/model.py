@@ -1,0 +1,289 @@
+"""The map: one F&O entity with one Dataverse table, its field pairs and its policies.
+
+A map is a YAML file read by `mappings.reader`; this module is what such a file may contain. All values in
+a map (value maps, defaults, constants) are text: ``"true"``, ``"3"``, ``"Organization"``; the type of the
+live column decides what they become on the wire.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+
+FnoFeed = Literal["row_version", "data_events", "modified", "dmf_export", "scan"]
+DataverseFeed = Literal["change_tracking", "webhook", "scan"]
+Missing = Literal["wait", "defer", "skip-row"]
+Conflict = Literal["fno", "dataverse", "newest", "hold"]
+Leave = Literal["detach", "deactivate", "delete"]
+
+# descriptive fields: they change nothing that a sync does, so they are no part of a map's identity
+DESCRIPTIVE = frozenset({"template", "version", "area", "solution", "verified", "about"})
+
+
+def _text(value: object) -> object:
+    """YAML scalars as the text that canonical values use: booleans lower-case, numbers in digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | bool)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Direction(StrEnum):
+    """Which way a field pair flows."""
+
+    BOTH = "both"
+    TO_DATAVERSE = "to-dataverse"
+    TO_FNO = "to-fno"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, ignored_types=(cached_property,)
+    )
+
+
+class FieldPair(_Part):
+    """One row of a map: an F&O property, a Dataverse column, or a constant for one of them."""
+
+    fno: Name | None = Field(None, description="F&O property, in the spelling of $metadata")
+    dataverse: Name | None = Field(
+        None,
+        description="Dataverse column; a lookup is followed by dots to the column that names the row: "
+        "msdyn_customergroupid.msdyn_groupid",
+    )
+    direction: Direction = Field(Direction.BOTH, description="both when left out")
+    values: Mapping[Text, Text] | None = Field(None, description="F&O value: Dataverse value")
+    else_: Text = Field(
+        "park",
+        alias="else",
+        description="what to do with a value that `values` doesn't name: park (the row waits with an "
+        "error), pass (send it as it is), or the value to send instead",
+    )
+    default: Text | None = Field(None, description="sent on create when the source is empty")
+    constant: Text | None = Field(None, description="sent on create to the one end that this pair names")
+    always: bool = Field(False, description="send the constant with updates too, not only on create")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constants_have_a_direction(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("constant") is not None and "direction" not in given:
+            direction = Direction.TO_FNO if given.get("fno") else Direction.TO_DATAVERSE
+            return {**given, "direction": direction}
+        return given
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.constant is None:
+            if not (self.fno and self.dataverse):
+                raise ValueError("needs both `fno` and `dataverse`, or one of them and a `constant`")
+            if self.always:
+                raise ValueError("`always` belongs to a `constant`")
+        else:
+            if bool(self.fno) == bool(self.dataverse):
+                raise ValueError("a `constant` needs exactly one of `fno` and `dataverse`")
+            if self.values is not None or self.default is not None:
+                raise ValueError("a `constant` takes neither `values` nor `default`")
+            expected = Direction.TO_FNO if self.fno else Direction.TO_DATAVERSE
+            if self.direction is not expected:
+                raise ValueError(f"this `constant` can only go {expected.value}; leave `direction` out")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def symbol(self) -> str:
+        """Dual-write's symbol: = both ways, > to Dataverse, < to F&O; doubled where a value is changed."""
+        changed = self.values is not None or self.default is not None or self.constant is not None
+        plain, transformed = {
+            Direction.BOTH: ("=", "><"),
+            Direction.TO_DATAVERSE: (">", ">>"),
+            Direction.TO_FNO: ("<", "<<"),
+        }[self.direction]
+        return transformed if changed else plain
+
+    @property
+    def id(self) -> str:
+        """Name of the pair inside its map, such as ``CustomerAccount=accountnumber``."""
+        return f"{self.fno or 'none'}{self.symbol}{self.dataverse or 'none'}"
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Parts of the Dataverse column: one for a plain column, two or more behind a lookup."""
+        return tuple(self.dataverse.split(".")) if self.dataverse else ()
+
+    @property
+    def lookup(self) -> str | None:
+        """The lookup column that this pair goes through; None for a plain column."""
+        return self.path[0] if len(self.path) > 1 else None
+
+    @property
+    def to_dataverse(self) -> bool:
+        return self.direction is not Direction.TO_FNO
+
+    @property
+    def to_fno(self) -> bool:
+        return self.direction is not Direction.TO_DATAVERSE
+
+
+class FnoEnd(_Part):
+    """The F&O side of a map."""
+
+    set: Name = Field(description="entity set name, as in /data/<set>")
+    entity: Name = Field(description="name of the data entity")
+    key: tuple[Name, ...] = Field(min_length=1, description="the entity's key in order, dataAreaId included")
+    filter: Name | None = Field(None, description="rows that belong to the map: OData, enum members as text")
+    filter_fields: tuple[Name, ...] = Field((), description="properties that only the filter names")
+    feeds: tuple[FnoFeed, ...] = Field(("scan",), min_length=1, description="feeds this entity can have")
+    modified: Name | None = Field(None, description="property with the time of the last change, if any")
+
+
+class DataverseEnd(_Part):
+    """The Dataverse side of a map."""
+
+    table: Name = Field(description="entity set name, as in /api/data/v9.2/<table>")
+    key: tuple[Name, ...] = Field(
+        min_length=1, description="integration key: columns or lookup paths, without the company"
+    )
+    company: Name | None = Field(None, description="company lookup column; left out = the map is global")
+    filter: Name | None = Field(None, description="rows that belong to the map: OData, plain columns only")
+    filter_fields: tuple[Name, ...] = Field((), description="columns that only the filter names")
+    feeds: tuple[DataverseFeed, ...] = Field(("change_tracking",), min_length=1)
+
+
+class Lookup(_Part):
+    """Where one lookup column of the Dataverse table points, and what to do without the row there."""
+
+    table: Name = Field(description="Dataverse entity set of the row looked up")
+    tables: tuple[Name, ...] = Field((), description="all tables a polymorphic lookup may point at")
+    missing: Missing | None = Field(
+        None,
+        description="when the row looked up isn't there: wait with the whole row, defer (write it without, "
+        "patch later) or skip-row; default: wait in the key, else defer",
+    )
+    cycle: bool = Field(False, description="patched afterwards; the dependency graph ignores this lookup")
+
+
+class Deletes(_Part):
+    """What a delete on one side does to the other."""
+
+    to_dataverse: Literal["propagate", "ignore", "deactivate"] = Field("propagate", alias="to-dataverse")
+    to_fno: Literal["propagate", "ignore"] = Field("propagate", alias="to-fno")
+
+
+class Numbering(_Part):
+    """Who numbers rows that were made without a key."""
+
+    by: Literal["fno"] = Field(description="F&O numbers the row and its answer names the key")
+    reference: Name = Field(description="F&O property that carries our reference to find the row again")
+
+
+class Map(_Part):
+    """One F&O entity with one Dataverse table."""
+
+    name: Name = Field(alias="map", description="unique name, used by commands, tasks and the state")
+    template: Name = Field(description="name of the published map")
+    version: Name = Field("current", description="form of the published map, such as 2019 or current")
+    area: Name = Field(description="business area", examples=["Customers", "Currencies"])
+    solution: Name = Field(description="Dataverse solution that owns the table", examples=["FinanceCommon"])
+    verified: bool = Field(True, description="every name in the map was checked against published metadata")
+    about: str = Field("", description="what a reader must know")
+    fno: FnoEnd
+    dataverse: DataverseEnd
+    lookups: Mapping[Name, Lookup] = Field(default_factory=dict, description="one entry per lookup column")
+    fields: tuple[FieldPair, ...] = Field(min_length=1)
+    groups: Mapping[Name, tuple[Name, ...]] = Field(
+        default_factory=dict,
+        description="name: Dataverse columns (or F&O properties) that merge as one thing",
+    )
+    after: tuple[Name, ...] = Field((), description="maps to run first although no lookup points there")
+    conflict: Conflict = Field("fno", description="who wins when both sides changed the same thing")
+    delete: Deletes = Field(default_factory=Deletes)
+    on_leave: Leave = Field("detach", description="what the other side does when a row leaves the filter")
+    number: Numbering | None = Field(None, description="rows without a key are numbered by F&O")
+    match: tuple[tuple[Name, ...], ...] = Field(
+        (), description="lists of Dataverse columns that pair rows without key; unique hits only"
+    )
+    adopt: bool = Field(False, description="take over a row that has the key but is outside the filter")
+    owner: Name | None = Field(None, description="owning team of new rows of a global map")
+    empty: Literal["keep", "overwrite"] = Field(
+        "keep", description="first connection: may the master's empty value clear the other side's"
+    )
+
+    _file: Path | None = PrivateAttr(None)
+    _lines: Mapping[str, int] = PrivateAttr(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.hash))
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the map was read from."""
+        return self._file
+
+    def line_of(self, field: str = "") -> int | None:
+        """Line, counted from 1, of a field path such as ``fields.3.dataverse``; of the nearest parent if
+        the file doesn't say it; None for a map that was not read from a file."""
+        while field and field not in self._lines:
+            field = field.rpartition(".")[0]
+        return self._lines.get(field)
+
+    @property
+    def company_specific(self) -> bool:
+        """The company is part of the key; else the map is global."""
+        return self.dataverse.company is not None
+
+    @cached_property
+    def compared(self) -> tuple[FieldPair, ...]:
+        """The pairs with both ends, in the map's order."""
+        return tuple(pair for pair in self.fields if pair.constant is None)
+
+    @cached_property
+    def constants(self) -> tuple[FieldPair, ...]:
+        """The pairs with one end and a constant."""
+        return tuple(pair for pair in self.fields if pair.constant is not None)
+
+    @cached_property
+    def key_pairs(self) -> tuple[FieldPair, ...]:
+        """The pairs that carry the integration key, in the key's order (see `Catalogue.validate`)."""
+        by_column = {pair.dataverse: pair for pair in reversed(self.compared)}
+        return tuple(by_column[column] for column in self.dataverse.key if column in by_column)
+
+    @property
+    def to_dataverse(self) -> bool:
+        """Something flows from F&O to Dataverse."""
+        return any(pair.to_dataverse for pair in self.compared)
+
+    @property
+    def to_fno(self) -> bool:
+        """Something flows from Dataverse to F&O."""
+        return any(pair.to_fno for pair in self.compared)
+
+    def missing(self, lookup: str) -> Missing:
+        """What a row does without the row behind `lookup`: as declared, else wait in the key and defer."""
+        declared = self.lookups[lookup].missing
+        if declared is not None:
+            return declared
+        return "wait" if any(part.split(".")[0] == lookup for part in self.dataverse.key) else "defer"
+
+    @cached_property
+    def hash(self) -> str:
+        """Identity of the map: hash of everything that changes what a sync does.
+
+        Comments, layout, `about` and the other descriptive fields don't count.
+        """
+        content = self.model_dump(mode="json", by_alias=True, exclude=set(DESCRIPTIVE))
+        canonical = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
