@@ -31,12 +31,12 @@ def _text(value: object) -> object:
     """YAML scalars as the text that canonical values use: booleans lower-case, numbers in digits."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | bool)]
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -57,23 +57,25 @@ class _Part(BaseModel):
 class FieldPair(_Part):
     """One row of a map: an F&O property, a Dataverse column, or a constant for one of them."""
 
-    fno: Name | None = Field(None, description="F&O property, in the spelling of $metadata")
+    fno: Name | None = Field(default=None, description="F&O property, in the spelling of $metadata")
     dataverse: Name | None = Field(
-        None,
+        default=None,
         description="Dataverse column; a lookup is followed by dots to the column that names the row: "
         "msdyn_customergroupid.msdyn_groupid",
     )
-    direction: Direction = Field(Direction.BOTH, description="both when left out")
-    values: Mapping[Text, Text] | None = Field(None, description="F&O value: Dataverse value")
+    direction: Direction = Field(default=Direction.BOTH, description="both when left out")
+    values: Mapping[Text, Text] | None = Field(default=None, description="F&O value: Dataverse value")
     else_: Text = Field(
-        "park",
+        default="park",
         alias="else",
         description="what to do with a value that `values` doesn't name: park (the row waits with an "
         "error), pass (send it as it is), or the value to send instead",
     )
-    default: Text | None = Field(None, description="sent on create when the source is empty")
-    constant: Text | None = Field(None, description="sent on create to the one end that this pair names")
-    always: bool = Field(False, description="send the constant with updates too, not only on create")
+    default: Text | None = Field(default=None, description="sent on create when the source is empty")
+    constant: Text | None = Field(
+        default=None, description="sent on create to the one end that this pair names"
+    )
+    always: bool = Field(default=False, description="send the constant with updates too, not only on create")
 
     @model_validator(mode="before")
     @classmethod
@@ -144,10 +146,16 @@ class FnoEnd(_Part):
     set: Name = Field(description="entity set name, as in /data/<set>")
     entity: Name = Field(description="name of the data entity")
     key: tuple[Name, ...] = Field(min_length=1, description="the entity's key in order, dataAreaId included")
-    filter: Name | None = Field(None, description="rows that belong to the map: OData, enum members as text")
-    filter_fields: tuple[Name, ...] = Field((), description="properties that only the filter names")
-    feeds: tuple[FnoFeed, ...] = Field(("scan",), min_length=1, description="feeds this entity can have")
-    modified: Name | None = Field(None, description="property with the time of the last change, if any")
+    filter: Name | None = Field(
+        default=None, description="rows that belong to the map: OData, enum members as text"
+    )
+    filter_fields: tuple[Name, ...] = Field(default=(), description="properties that only the filter names")
+    feeds: tuple[FnoFeed, ...] = Field(
+        default=("scan",), min_length=1, description="feeds this entity can have"
+    )
+    modified: Name | None = Field(
+        default=None, description="property with the time of the last change, if any"
+    )
 
 
 class DataverseEnd(_Part):
@@ -157,30 +165,42 @@ class DataverseEnd(_Part):
     key: tuple[Name, ...] = Field(
         min_length=1, description="integration key: columns or lookup paths, without the company"
     )
-    company: Name | None = Field(None, description="company lookup column; left out = the map is global")
-    filter: Name | None = Field(None, description="rows that belong to the map: OData, plain columns only")
-    filter_fields: tuple[Name, ...] = Field((), description="columns that only the filter names")
-    feeds: tuple[DataverseFeed, ...] = Field(("change_tracking",), min_length=1)
+    company: Name | None = Field(
+        default=None, description="company lookup column; left out = the map is global"
+    )
+    filter: Name | None = Field(
+        default=None, description="rows that belong to the map: OData, plain columns only"
+    )
+    filter_fields: tuple[Name, ...] = Field(default=(), description="columns that only the filter names")
+    feeds: tuple[DataverseFeed, ...] = Field(default=("change_tracking",), min_length=1)
 
 
 class Lookup(_Part):
     """Where one lookup column of the Dataverse table points, and what to do without the row there."""
 
     table: Name = Field(description="Dataverse entity set of the row looked up")
-    tables: tuple[Name, ...] = Field((), description="all tables a polymorphic lookup may point at")
-    missing: Missing | None = Field(
-        None,
+    tables: tuple[Name, ...] = Field(default=(), description="all tables a polymorphic lookup may point at")
+    missing: Missing = Field(
+        default="defer",
         description="when the row looked up isn't there: wait with the whole row, defer (write it without, "
-        "patch later) or skip-row; default: wait in the key, else defer",
+        "patch later) or skip-row; left out = wait where the lookup is part of the key, else defer",
     )
-    cycle: bool = Field(False, description="patched afterwards; the dependency graph ignores this lookup")
+    cycle: bool = Field(default=False, description="patched afterwards; the dependency graph ignores it")
+
+    @model_validator(mode="after")
+    def _cycles_are_patched(self) -> Self:
+        if self.cycle and self.missing != "defer":
+            raise ValueError(f"a lookup with `cycle: true` is patched afterwards, it can't {self.missing}")
+        return self
 
 
 class Deletes(_Part):
     """What a delete on one side does to the other."""
 
-    to_dataverse: Literal["propagate", "ignore", "deactivate"] = Field("propagate", alias="to-dataverse")
-    to_fno: Literal["propagate", "ignore"] = Field("propagate", alias="to-fno")
+    to_dataverse: Literal["propagate", "ignore", "deactivate"] = Field(
+        default="propagate", alias="to-dataverse"
+    )
+    to_fno: Literal["propagate", "ignore"] = Field(default="propagate", alias="to-fno")
 
 
 class Numbering(_Part):
@@ -195,11 +215,13 @@ class Map(_Part):
 
     name: Name = Field(alias="map", description="unique name, used by commands, tasks and the state")
     template: Name = Field(description="name of the published map")
-    version: Name = Field("current", description="form of the published map, such as 2019 or current")
+    version: Name = Field(default="current", description="form of the published map, such as 2019 or current")
     area: Name = Field(description="business area", examples=["Customers", "Currencies"])
     solution: Name = Field(description="Dataverse solution that owns the table", examples=["FinanceCommon"])
-    verified: bool = Field(True, description="every name in the map was checked against published metadata")
-    about: str = Field("", description="what a reader must know")
+    verified: bool = Field(
+        default=True, description="every name in the map was checked against published metadata"
+    )
+    about: str = Field(default="", description="what a reader must know")
     fno: FnoEnd
     dataverse: DataverseEnd
     lookups: Mapping[Name, Lookup] = Field(default_factory=dict, description="one entry per lookup column")
@@ -208,21 +230,44 @@ class Map(_Part):
         default_factory=dict,
         description="name: Dataverse columns (or F&O properties) that merge as one thing",
     )
-    after: tuple[Name, ...] = Field((), description="maps to run first although no lookup points there")
-    conflict: Conflict = Field("fno", description="who wins when both sides changed the same thing")
+    after: tuple[Name, ...] = Field(
+        default=(), description="maps to run first although no lookup points there"
+    )
+    conflict: Conflict = Field(default="fno", description="who wins when both sides changed the same thing")
     delete: Deletes = Field(default_factory=Deletes)
     on_leave: Leave = Field("detach", description="what the other side does when a row leaves the filter")
-    number: Numbering | None = Field(None, description="rows without a key are numbered by F&O")
+    number: Numbering | None = Field(default=None, description="rows without a key are numbered by F&O")
     match: tuple[tuple[Name, ...], ...] = Field(
-        (), description="lists of Dataverse columns that pair rows without key; unique hits only"
+        default=(), description="lists of Dataverse columns that pair rows without key; unique hits only"
     )
-    adopt: bool = Field(False, description="take over a row that has the key but is outside the filter")
-    owner: Name | None = Field(None, description="owning team of new rows of a global map")
+    adopt: bool = Field(
+        default=False, description="take over a row that has the key but is outside the filter"
+    )
+    owner: Name | None = Field(default=None, description="owning team of new rows of a global map")
     empty: Literal["keep", "overwrite"] = Field(
-        "keep", description="first connection: may the master's empty value clear the other side's"
+        default="keep", description="first connection: may the master's empty value clear the other side's"
     )
 
-    _file: Path | None = PrivateAttr(None)
+    @model_validator(mode="before")
+    @classmethod
+    def _key_lookups_wait(cls, given: Any) -> Any:
+        """Fill in `missing: wait` for lookups that are part of the key; other lookups default to defer."""
+        if not isinstance(given, Mapping):
+            return given
+        end, lookups = given.get("dataverse"), given.get("lookups")
+        key = end.get("key") if isinstance(end, Mapping) else getattr(end, "key", None)
+        if not isinstance(lookups, Mapping) or not isinstance(key, list | tuple):
+            return given
+        in_key = {part.split(".")[0] for part in key if isinstance(part, str) and "." in part}
+        filled = {
+            name: {**lookup, "missing": "wait"}
+            if name in in_key and isinstance(lookup, Mapping) and "missing" not in lookup
+            else lookup
+            for name, lookup in lookups.items()
+        }
+        return {**given, "lookups": filled}
+
+    _file: Path | None = PrivateAttr(default=None)
     _lines: Mapping[str, int] = PrivateAttr(default_factory=dict)
 
     def __hash__(self) -> int:
@@ -270,13 +315,6 @@ class Map(_Part):
     def to_fno(self) -> bool:
         """Something flows from Dataverse to F&O."""
         return any(pair.to_fno for pair in self.compared)
-
-    def missing(self, lookup: str) -> Missing:
-        """What a row does without the row behind `lookup`: as declared, else wait in the key and defer."""
-        declared = self.lookups[lookup].missing
-        if declared is not None:
-            return declared
-        return "wait" if any(part.split(".")[0] == lookup for part in self.dataverse.key) else "defer"
 
     @cached_property
     def hash(self) -> str:
