@@ -46,7 +46,8 @@ install: $(STAMP) ## only install into .venv
 
 # The stamp is written last, so an interrupted install is finished by the next make. It holds the folder
 # that the environment was made in: scripts in it and the editable install name that folder, a copy of the
-# repository elsewhere needs its own.
+# repository elsewhere needs its own. Setuptools goes first: sly comes as source only, and building it in
+# isolation would fetch tools that no hash pins.
 ifneq ($(shell [ -x $(VENV)/bin/python ] && cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
@@ -75,7 +76,10 @@ $(STAMP): requirements.lock pyproject.toml
 		pip() { "$${base:-python3}" -m pip --python $(VENV)/bin/python "$$@"; }; \
 	fi; \
 	echo "Installing the locked packages into $(VENV) with $$($(VENV)/bin/python --version) (once)"; \
-	pip install --quiet --require-hashes --only-binary :all: -r requirements.lock; \
+	awk '/^[a-z]/ {keep = /^setuptools==/} keep' requirements.lock >$(VENV)/first.txt; \
+	pip install --quiet --require-hashes -r $(VENV)/first.txt; \
+	pip install --quiet --require-hashes --no-build-isolation --use-pep517 \
+		--only-binary :all: --no-binary sly -r requirements.lock; \
 	pip install --quiet --no-deps --no-build-isolation -e .; \
 	printf '%s' "$(CURDIR)" >$(STAMP)
 
