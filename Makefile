@@ -77,8 +77,8 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	echo "Installing the locked packages into $(VENV) with $$($(VENV)/bin/python --version) (once)"; \
 	awk '/^[a-z]/ {keep = /^setuptools==/} keep' requirements.lock >$(VENV)/first.txt; \
-	pip install --quiet --require-hashes -r $(VENV)/first.txt; \
-	pip install --quiet --require-hashes --no-build-isolation --use-pep517 \
+	pip install --quiet --require-hashes --no-deps -r $(VENV)/first.txt; \
+	pip install --quiet --require-hashes --no-deps --no-build-isolation --use-pep517 \
 		--only-binary :all: --no-binary sly -r requirements.lock; \
 	pip install --quiet --no-deps --no-build-isolation -e .; \
 	printf '%s' "$(CURDIR)" >$(STAMP)
@@ -92,7 +92,7 @@ lock: ## resolve pyproject.toml into requirements.lock (LOCK_ARGS="--upgrade" fo
 		.dualflow/uv/bin/python -m pip install --quiet uv; \
 	fi; \
 	.dualflow/uv/bin/uv pip compile pyproject.toml --extra dev --output-file requirements.lock --quiet \
-		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+		--universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-strip-extras \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
 clean: ## remove .venv and what tools left; state and sandbox data in .dualflow stay
