@@ -13,6 +13,7 @@ It lives in the lowest layer because every other layer raises or catches these.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 Fact = str | int | None
@@ -52,7 +53,13 @@ class MapError(FatalError):
         line: line in that file, counted from 1.
         field: path of the offending field, such as ``lookups.msdyn_company.missing``.
         code, remedy: as in `DualflowError`.
+
+    Attributes:
+        problem: the message alone.
+        also: further errors found in the same reading; ``str()`` shows them too, one a line.
     """
+
+    also: tuple[MapError, ...] = ()
 
     def __init__(
         self,
@@ -72,6 +79,26 @@ class MapError(FatalError):
         place = ":".join(str(part) for part in (self.file, line) if part is not None)
         text = ": ".join(part for part in (place, field, message) if part)
         super().__init__(text, code=code, remedy=remedy, file=self.file, line=line, field=field, **facts)
+
+    def __str__(self) -> str:
+        return "\n".join((super().__str__(), *(str(error) for error in self.also)))
+
+    @classmethod
+    def gathered(cls, errors: Sequence[MapError]) -> MapError:
+        """Several errors as one to raise: the first, with the others in its `also`."""
+        first, *rest = [single for error in errors for single in (error, *error.also)]
+        raised = cls(
+            first.problem,
+            file=first.file,
+            line=first.line,
+            field=first.field,
+            code=first.code,
+            remedy=first.remedy,
+        )
+        raised.also = tuple(rest)
+        for error in rest:
+            error.also = ()
+        return raised
 
 
 class LeaseLost(FatalError):

@@ -40,6 +40,39 @@ Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | 
 Name = Annotated[str, Field(min_length=1)]
 
 
+AREAS = (
+    "Company",
+    "Internal organizations",
+    "Organization hierarchy",
+    "Currencies",
+    "Exchange rates",
+    "Fiscal calendars",
+    "Chart of accounts and ledger",
+    "Financial dimensions",
+    "Sales tax groups",
+    "Tax reference",
+    "Withholding tax",
+    "Terms of payment",
+    "Payment days",
+    "Payment schedules",
+    "Customer groups",
+    "Customer payment methods",
+    "Customers",
+    "Contact persons",
+    "Loyalty",
+    "Vendor groups",
+    "Vendor payment methods",
+    "Vendors",
+    "Products",
+    "Product dimensions and policies",
+    "Product categories",
+    "Units",
+    "Order settings",
+    "Sites and warehouses",
+)
+"""Business areas of the shipped maps; your own maps may name others."""
+
+
 class Direction(StrEnum):
     """Which way a field pair flows."""
 
@@ -156,6 +189,11 @@ class FnoEnd(_Part):
     modified: Name | None = Field(
         default=None, description="property with the time of the last change, if any"
     )
+    unlisted: tuple[Name, ...] = Field(
+        default=(),
+        description="mapped properties that no published map names, such as your extensions: a name that is "
+        "neither published nor listed here is taken for a misspelling",
+    )
 
 
 class DataverseEnd(_Part):
@@ -179,7 +217,9 @@ class Lookup(_Part):
     """Where one lookup column of the Dataverse table points, and what to do without the row there."""
 
     table: Name = Field(description="Dataverse entity set of the row looked up")
-    tables: tuple[Name, ...] = Field(default=(), description="all tables a polymorphic lookup may point at")
+    tables: tuple[Name, ...] = Field(
+        default=(), description="the tables that rows of this map may point at, where a lookup has several"
+    )
     missing: Missing = Field(
         default="defer",
         description="when the row looked up isn't there: wait with the whole row, defer (write it without, "
@@ -216,7 +256,7 @@ class Map(_Part):
     name: Name = Field(alias="map", description="unique name, used by commands, tasks and the state")
     template: Name = Field(description="name of the published map")
     version: Name = Field(default="current", description="form of the published map, such as 2019 or current")
-    area: Name = Field(description="business area", examples=["Customers", "Currencies"])
+    area: Name = Field(description="business area", examples=list(AREAS))
     solution: Name = Field(description="Dataverse solution that owns the table", examples=["FinanceCommon"])
     verified: bool = Field(
         default=True, description="every name in the map was checked against published metadata"

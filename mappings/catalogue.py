@@ -1,0 +1,251 @@
+"""All maps that are active, and what they mean together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from mappings import deviations, fitting, graph, validation
+from mappings.errors import FatalError, MapError
+from mappings.graph import Edge
+from mappings.model import FieldPair, Map
+from mappings.reader import read_map
+
+SHIPPED = Path(__file__).parent
+PREFERRED = "2019"
+"""Which form is active when a map comes in several and nobody chose: the first published one, which needs
+no party model."""
+
+
+class Catalogue:
+    """The active maps, by name.
+
+    Args:
+        maps: one form of each map; names are unique.
+
+    Attributes:
+        maps: name → map, sorted by name.
+    """
+
+    def __init__(self, maps: Iterable[Map]) -> None:
+        self.maps: Mapping[str, Map] = {each.name: each for each in sorted(maps, key=lambda each: each.name)}
+        self._by_table: dict[str, list[Map]] = {}
+        self._by_set: dict[str, list[Map]] = {}
+        for each in self.maps.values():
+            self._by_table.setdefault(each.dataverse.table, []).append(each)
+            self._by_set.setdefault(each.fno.set, []).append(each)
+
+    @classmethod
+    def load(
+        cls,
+        folders: Iterable[Path | str] = (),
+        *,
+        select: Mapping[str, str] | None = None,
+        shipped: bool = True,
+        validate: bool = True,
+    ) -> Catalogue:
+        """Read the shipped maps and those of further folders.
+
+        Args:
+            folders: your own maps, all ``*.yaml`` below; a map with the name and version of a shipped one
+                takes its place.
+            select: map name (or template name) → version, where a map comes in several forms.
+            shipped: read the shipped maps too.
+            validate: check that the maps fit together.
+
+        Raises:
+            MapError: a file or the maps together are wrong; all that was found in its `also`.
+        """
+        forms: dict[tuple[str, str], Map] = {}
+        problems: list[MapError] = []
+        sources = [sorted(SHIPPED.glob("*/*.yaml"))] if shipped else []
+        sources += [_files(Path(folder)) for folder in folders]
+        for files in sources:
+            here: dict[tuple[str, str], Map] = {}
+            for file in files:
+                try:
+                    each = read_map(file)
+                except MapError as error:
+                    problems.append(error)
+                    continue
+                form = (each.name, each.version)
+                if form in here:
+                    problems.append(
+                        MapError(
+                            f"“{each.name}”, version {each.version}, is already in {here[form].file}",
+                            file=file,
+                            line=each.line_of("map"),
+                            field="map",
+                            remedy="give it another name",
+                        )
+                    )
+                here[form] = each
+            forms |= here
+        if problems:
+            raise MapError.gathered(problems)
+        catalogue = cls(_selected(forms, select or {}))
+        if validate:
+            catalogue.validate()
+        return catalogue
+
+    def get(self, name: str) -> Map:
+        """The map of this name.
+
+        Raises:
+            FatalError: there is none; names the nearest.
+        """
+        if name not in self.maps:
+            near = difflib.get_close_matches(name, self.maps, n=3, cutoff=0.4)
+            raise FatalError(
+                f"there is no map “{name}”",
+                code="no_such_map",
+                remedy=f"did you mean {', '.join(near)}?" if near else "see `dualflow maps list`",
+            )
+        return self.maps[name]
+
+    def of_table(self, table: str) -> tuple[Map, ...]:
+        """The maps that write this Dataverse entity set."""
+        return tuple(self._by_table.get(table, ()))
+
+    def of_set(self, entity_set: str) -> tuple[Map, ...]:
+        """The maps of this F&O entity set."""
+        return tuple(self._by_set.get(entity_set, ()))
+
+    def parents(self, each: Map) -> frozenset[Map]:
+        """The maps whose rows must be there first: behind lookups, the companies, `after`."""
+        return self._needed(each, deferred=False)
+
+    def deferred(self, each: Map) -> frozenset[Map]:
+        """The maps behind lookups that are patched afterwards (`cycle: true`); may contain the map itself."""
+        return self._needed(each, deferred=True)
+
+    def order(self) -> list[tuple[str, ...]]:
+        """Names in waves; a map comes after everything that it needs.
+
+        Raises:
+            MapError: a cycle that no lookup breaks.
+        """
+        return list(self._waves)
+
+    def related(self, names: Iterable[str], *, deferred: bool = False) -> tuple[str, ...]:
+        """These maps and everything that they depend on, parents first.
+
+        Args:
+            names: names of maps.
+            deferred: also follow lookups that are patched afterwards; without their maps they stay open.
+        """
+        wanted: set[str] = set()
+        open_names = [self.get(name).name for name in names]
+        while open_names:
+            name = open_names.pop()
+            if name in wanted:
+                continue
+            wanted.add(name)
+            needed = self.parents(self.maps[name])
+            if deferred:
+                needed |= self.deferred(self.maps[name])
+            open_names += (parent.name for parent in needed)
+        return tuple(name for wave in self._waves for name in wave if name in wanted)
+
+    def key_path(self, each: Map) -> dict[str, tuple[FieldPair, ...]]:
+        """Which pair fills which part of the key of the row behind each lookup.
+
+        Returns:
+            Lookup column → pairs in the order of the integration key of the table looked up. The company, if
+            that table has one, is the row's own.
+        """
+        return {
+            column: fitting.pairs_in_key_order(each, column, self.of_table(lookup.table))
+            for column, lookup in each.lookups.items()
+        }
+
+    def graph_edges(self) -> tuple[Edge, ...]:
+        """Every edge of the dependency graph, deferred ones included."""
+        return self._edges
+
+    def problems(self) -> tuple[MapError, ...]:
+        """Everything that is wrong with the maps together."""
+        found = [
+            error
+            for each in self.maps.values()
+            for error in (*validation.problems(each), *fitting.misfits(each, self))
+        ]
+        try:
+            graph.waves(self.maps)
+        except MapError as error:
+            found.append(error)
+        return tuple(found)
+
+    def validate(self) -> None:
+        """Raises:
+        MapError: the first problem, with the others in its `also`.
+        """
+        found = self.problems()
+        if found:
+            raise MapError.gathered(found)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed but worth knowing: unverified maps, doubtful things kept as published."""
+        unverified = [
+            f"{each.name}: unverified; see its `about`" for each in self.maps.values() if not each.verified
+        ]
+        kept = [
+            f"{entry.map}: {entry.field}: {entry.ours}: {entry.reason}"
+            for entry in deviations.load()
+            if entry.kept and entry.map in self.maps
+        ]
+        return (*unverified, *kept)
+
+    @cached_property
+    def _edges(self) -> tuple[Edge, ...]:
+        return graph.edges(self.maps)
+
+    @cached_property
+    def _waves(self) -> tuple[tuple[str, ...], ...]:
+        return graph.waves(self.maps)
+
+    def _needed(self, each: Map, *, deferred: bool) -> frozenset[Map]:
+        return frozenset(
+            self.maps[edge.parent]
+            for edge in self._edges
+            if edge.child == each.name and edge.deferred is deferred
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise FatalError(
+            f"{folder} is no folder", code="no_such_folder", remedy="name a folder with map files (*.yaml)"
+        )
+    return sorted(folder.rglob("*.yaml"))
+
+
+def _selected(forms: Mapping[tuple[str, str], Map], select: Mapping[str, str]) -> list[Map]:
+    """One form of each map."""
+    by_name: dict[str, dict[str, Map]] = {}
+    for (name, version), each in forms.items():
+        by_name.setdefault(name, {})[version] = each
+    templates = {each.template for each in forms.values()}
+    for name in select:
+        if name not in by_name and name not in templates:
+            near = difflib.get_close_matches(name, [*by_name, *templates], n=1)
+            raise FatalError(
+                f"a version is selected for “{name}”, but there is no such map",
+                code="no_such_map",
+                remedy=f"did you mean “{near[0]}”?" if near else "see `dualflow maps list`",
+            )
+    chosen = []
+    for name, versions in by_name.items():
+        default = PREFERRED if PREFERRED in versions else sorted(versions)[0]
+        template = next(iter(versions.values())).template
+        version = select.get(name, select.get(template, default))
+        if version not in versions:
+            raise FatalError(
+                f"“{name}” has no version “{version}”",
+                code="no_such_version",
+                remedy=f"there is: {', '.join(sorted(versions))}",
+            )
+        chosen.append(versions[version])
+    return chosen
