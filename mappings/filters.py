@@ -73,6 +73,21 @@ def fields_of(node: Node) -> frozenset[str]:
             return frozenset()
 
 
+def equalities(node: Node) -> dict[str, str]:
+    """Columns that must have one certain value for the filter to hold, with that value as text.
+
+    Only what is joined by ``and`` counts; ``eq null`` doesn't.
+    """
+    match node:
+        case ast.BoolOp(op=ast.And()):
+            return equalities(node.left) | equalities(node.right)
+        case ast.Compare(comparator=ast.Eq(), left=ast.Identifier() as column):
+            value = getattr(node.right, "val", None)
+            return {} if value is None else {column.name: str(value)}
+        case _:
+            return {}
+
+
 def _check(node: Node, text: str) -> None:
     match node:
         case ast.BoolOp():

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from mappings import fno_entities
 from mappings.errors import MapError
-from mappings.filters import fields_of, parse
+from mappings.filters import equalities, fields_of, parse
 from mappings.model import Direction, Map
 
 COMPANY_PROPERTY = "dataAreaId"
@@ -201,10 +201,24 @@ def _filters(each: Map) -> Iterator[MapError]:
         if text is None:
             continue
         try:
-            named = fields_of(parse(text))
+            condition = parse(text)
         except MapError as error:
             yield problem(each, place, error.problem, error.remedy, error.code)
             continue
+        named = fields_of(condition)
+        wanted = equalities(condition)
+        for index, pair in enumerate(each.fields):
+            name = pair.fno if place == "fno.filter" else pair.dataverse
+            if pair.constant is None or name not in wanted:
+                continue
+            if wanted[name].casefold() != pair.constant.casefold():
+                yield problem(
+                    each,
+                    f"fields.{index}.constant",
+                    f"gives {name} the value {pair.constant}, but the map's filter wants {wanted[name]}",
+                    "the same value in both: else a new row is outside its own map",
+                    "constant_outside_filter",
+                )
         for name in sorted(named - known):
             if name == COMPANY_PROPERTY or name == f"_{each.dataverse.company}_value":
                 yield problem(each, place, "a filter can't name the company", "choose the companies to sync")
