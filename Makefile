@@ -58,13 +58,13 @@ $(STAMP): requirements.lock pyproject.toml
 	rm -f $(STAMP); \
 	supported='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
 	base=; \
-	for candidate in "$(PYTHON)" python3 python3.13 python3.12 python3.11 python; do \
-		if [ -n "$$candidate" ] && "$$candidate" -c "$$supported" >/dev/null 2>&1; then base=$$candidate; break; fi; \
+	for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11 python); do \
+		if "$$candidate" -c "$$supported" >/dev/null 2>&1; then base=$$candidate; break; fi; \
 	done; \
 	if ! $(VENV)/bin/python -c "$$supported" >/dev/null 2>&1; then \
 		rm -rf $(VENV); \
 		if [ -z "$$base" ]; then \
-			echo "Dualflow needs Python 3.11, 3.12 or 3.13; none was found on PATH." >&2; \
+			echo "Dualflow needs Python 3.11, 3.12 or 3.13; $(if $(PYTHON),$(PYTHON) is none,none was found on PATH)." >&2; \
 			echo "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
 			exit 1; \
 		fi; \
