@@ -1,0 +1,373 @@
+"""Dataverse as a side: its Web API, version 9.2.
+
+Rests on Microsoft's documents of the Web API: pages of at most 5,000 rows, `$batch` of at most 1,000
+operations, 65,536 characters a URL within it, change tracking by delta links.
+"""
+
+from __future__ import annotations
+
+import random as random_numbers
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from mappings.errors import FatalError
+from tasks.connectors.batch import Part
+from tasks.connectors.batchread import all_rows, get_parts, one_row, part_error
+from tasks.connectors.credentials import Credential
+from tasks.connectors.dataverse_metadata import Definition, definitions, read_table
+from tasks.connectors.dataverse_write import BulkCreate, batch_writer, doubtful
+from tasks.connectors.http import Client, OnRequest
+from tasks.connectors.keyfilter import FilterLimits, key_filters
+from tasks.connectors.odata import absent, dataverse_address, matches, query, select
+from tasks.connectors.origin import Origin
+from tasks.connectors.paging import LINK, PAGE, ROW, follow
+from tasks.connectors.refusals import refused
+from tasks.connectors.retry import Retries
+from tasks.connectors.side import (
+    Address,
+    Change,
+    ChangePage,
+    Operation,
+    Outcome,
+    Row,
+    ServiceError,
+    SideName,
+    Table,
+    TokenExpired,
+)
+from tasks.connectors.writing import BatchWrite, check_versions
+
+PAGE_SIZE = 5000
+READ_BATCH = 100
+WRITE_BATCH = 1000
+_LIMITS = FilterLimits(characters=60_000, conditions=400)
+_EXPIRED = "0x80044352"
+_NO_SUCH_PATH = "0x8006088a"
+_NOT_TRACKED = "0x80072491"
+_HEADERS = {
+    "Accept": "application/json",
+    "OData-MaxVersion": "4.0",
+    "OData-Version": "4.0",
+    # the literal text: no cache condition, as the documentation asks
+    "If-None-Match": "null",
+    "User-Agent": "Dualflow",
+}
+
+
+class DataverseSide:
+    """A Dataverse environment.
+
+    Args:
+        url: environment address, such as https://name.crm.dynamics.com.
+        credential: who we are, see `credentials.client_secret`.
+        verify: True, or the file of a private certificate authority.
+        connections: most requests at once; the service's own hint can lower it.
+        timeout: seconds to connect, seconds without a byte of the answer.
+        on_request: called with kind, method and path before each request leaves; what it raises stops the
+            request.
+    """
+
+    name: SideName = "dataverse"
+
+    def __init__(
+        self,
+        url: str,
+        credential: Credential,
+        *,
+        verify: str | bool = True,
+        connections: int = 8,
+        timeout: tuple[float, float] = (10.0, 300.0),
+        retries: Retries | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random_numbers.random,
+        on_request: OnRequest | None = None,
+    ) -> None:
+        root = url.rstrip("/")
+        self.client = Client(
+            "dataverse",
+            Origin(f"{root}/api/data/v9.2", "DUALFLOW_DATAVERSE_URL"),
+            credential,
+            f"{root}/.default",
+            _HEADERS,
+            verify=verify,
+            connections=connections,
+            timeout=timeout,
+            retries=retries,
+            clock=clock,
+            sleep=sleep,
+            random=random,
+            on_request=on_request,
+        )
+        self._executor = ThreadPoolExecutor(connections, thread_name_prefix="dataverse")
+        self._lock = threading.Lock()
+        self._definitions: dict[str, Definition] = {}
+        self._tables: dict[str, Table] = {}
+        self._table_locks: dict[str, threading.Lock] = {}
+        self._without_bulk: set[str] = set()
+        self._me: Mapping[str, Any] | None = None
+
+    @property
+    def environment(self) -> str:
+        """The organization id."""
+        return str(self._who_am_i()["OrganizationId"]).lower()
+
+    @property
+    def requests(self) -> Mapping[str, int | float]:
+        """Counters, see `requestlog`."""
+        return self.client.log.snapshot()
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which no request of ours is still waiting for its first or next byte."""
+        return sum(self.client.timeout)
+
+    def close(self) -> None:
+        """Close connections and threads; requests under way end first."""
+        self._executor.shutdown(cancel_futures=True)
+        self.client.close()
+
+    def who(self) -> str:
+        """Our systemuserid."""
+        return str(self._who_am_i()["UserId"]).lower()
+
+    def table(self, name: str) -> Table:
+        """Live metadata, read once per table and process."""
+        found = self._tables.get(name)
+        if found is not None:
+            return found
+        with self._lock:
+            if not self._definitions:
+                self._definitions = definitions(self.client, self._executor)
+            definition = self._definitions.get(name)
+            lock = self._table_locks.setdefault(name, threading.Lock())
+        if definition is None:
+            raise absent("dataverse", "table", name, self._definitions)
+        with lock:
+            if name not in self._tables:
+                self._tables[name] = read_table(self.client, self._executor, definition)
+            return self._tables[name]
+
+    def pages(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str],
+        filter: str | None = None,
+        order: Sequence[str] = (),
+        size: int | None = None,
+    ) -> Iterator[list[Row]]:
+        """Every row that passes `filter`; without `order` the service pages by primary id."""
+        known = self.table(table)
+        # rows that are equal in the order could be skipped or repeated between pages
+        ordered = [*order, known.id_column] if order and known.id_column not in order else order
+        options = {
+            "$select": select(known, [known.id_column, *columns]),
+            "$filter": filter or "",
+            "$orderby": ",".join(ordered),
+        }
+        url = f"{known.name}?{query(options)}"
+        prefer = f"odata.maxpagesize={min(size or PAGE_SIZE, PAGE_SIZE)}"
+        doing = f"the rows of {known.name}"
+        for page in follow(self.client, self._executor, "page", url, prefer=prefer, doing=doing):
+            yield page.value
+
+    def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
+        """Rows by id, several batches at once."""
+        known = self.table(table)
+        chosen = select(known, [known.id_column, *columns])
+        targets = [f"{dataverse_address(known, str(each))}?$select={chosen}" for each in addresses]
+        parts = get_parts(self.client, self._executor, "read", targets, size=READ_BATCH)
+        return [
+            None if _absent(part, target) else one_row(self.client, part, target)
+            for part, target in zip(parts, targets, strict=True)
+        ]
+
+    def find(self, table: str, keys: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Row]]:
+        """Rows by column values, many keys a filter and many filters a batch."""
+        known = self.table(table)
+        named = [name for key in keys for name in key]
+        chosen = select(known, [known.id_column, *columns, *named])
+        targets = [
+            f"{known.name}?{query({'$select': chosen, '$filter': text})}"
+            for text in key_filters(known, keys, _LIMITS)
+        ]
+        parts = get_parts(self.client, self._executor, "find", targets, size=READ_BATCH, longest=4_000_000)
+        rows = [
+            row
+            for part, target in zip(parts, targets, strict=True)
+            for row in all_rows(self.client, "find", part, target)
+        ]
+        return matches(keys, rows, known)
+
+    def write(
+        self, table: str, operations: Sequence[Operation], *, columns: Sequence[str], bulk: bool = False
+    ) -> list[Outcome]:
+        """Creates by CreateMultiple where `bulk` and the table allow it, everything else by `$batch`."""
+        check_versions(operations)
+        known = self.table(table)
+        writer = batch_writer(self.client, known, columns)
+        outcomes: list[Outcome] = []
+        for start in range(0, len(operations), WRITE_BATCH):
+            chunk = operations[start : start + WRITE_BATCH]
+            if bulk and len(chunk) > 1 and self._takes_bulk(known, chunk):
+                create = BulkCreate(self.client, known, writer, lambda: self._without_bulk.add(known.name))
+                outcomes += create.run(chunk)
+            else:
+                outcomes += BatchWrite(writer, chunk).run()
+        return self._confirmed(known, operations, outcomes)
+
+    def track(self, table: str, columns: Sequence[str]) -> str:
+        """A token (a whole delta link) from now on.
+
+        The service hands one out only behind the last page of a full read, so all pages are fetched and
+        dropped unread. The link carries its own `$select`: rows in `changes` have the columns given here.
+        """
+        known = self._tracked(table)
+        url = f"{known.name}?$select={select(known, [known.id_column, *columns])}"
+        prefer = f"odata.track-changes,odata.maxpagesize={PAGE_SIZE}"
+        doing = f"change tracking of {known.name}"
+        token = None
+        for page in follow(
+            self.client,
+            self._executor,
+            "feed",
+            url,
+            prefer=prefer,
+            doing=doing,
+            decoder=LINK,
+            check=lambda error: _not_tracked(known, error),
+        ):
+            token = page.delta_link
+        return self._delta_link(known, token)
+
+    def changes(self, table: str, token: str, columns: Sequence[str]) -> Iterator[ChangePage]:
+        """What changed since `token`; rows are whole and current, a row named twice or late does no harm."""
+        known = self._tracked(table)
+        if not _holds(token, select(known, columns)):
+            raise TokenExpired(
+                f"the token of {known.name} was taken for other columns",
+                code="token_columns",
+                side="dataverse",
+                table=known.name,
+            )
+        prefer = f"odata.track-changes,odata.maxpagesize={PAGE_SIZE}"
+        for page in follow(
+            self.client,
+            self._executor,
+            "feed",
+            token,
+            prefer=prefer,
+            doing=f"the changes of {known.name}",
+            decoder=PAGE,
+            check=lambda error: _expired(known, error),
+        ):
+            last = page.next_link is None
+            yield ChangePage(
+                [_change(known, row) for row in page.value],
+                self._delta_link(known, page.delta_link) if last else None,
+            )
+
+    def _who_am_i(self) -> Mapping[str, Any]:
+        with self._lock:
+            if self._me is None:
+                answer = self.client.send("metadata", "GET", "WhoAmI", decoder=ROW)
+                if answer.data is None:
+                    raise refused(self.client.error_of(answer), "to say who we are")
+                self._me = answer.data
+            return self._me
+
+    def _takes_bulk(self, table: Table, operations: Sequence[Operation]) -> bool:
+        return (
+            "CreateMultiple" in table.bulk
+            and table.name not in self._without_bulk
+            and all(each.kind == "create" for each in operations)
+        )
+
+    def _confirmed(
+        self, table: Table, operations: Sequence[Operation], outcomes: list[Outcome]
+    ) -> list[Outcome]:
+        """Outcomes in which no row counts as absent because one that it points to is."""
+        open_ = [
+            index
+            for index, (operation, outcome) in enumerate(zip(operations, outcomes, strict=True))
+            if doubtful(operation, outcome)
+        ]
+        if open_:
+            addresses = [str(operations[index].address) for index in open_]
+            for index, row in zip(open_, self.read(table.name, addresses, []), strict=True):
+                if row is not None:
+                    outcomes[index] = Outcome("refused", error=outcomes[index].error)
+        return outcomes
+
+    def _tracked(self, table: str) -> Table:
+        known = self.table(table)
+        if not known.tracked:
+            raise _untracked(known)
+        return known
+
+    def _delta_link(self, table: Table, link: str | None) -> str:
+        if link is None:
+            raise FatalError(
+                f"dataverse gave no delta link for {table.name}",
+                code="no_delta_link",
+                remedy="check that change tracking is enabled for the table and that our role reads it all",
+                side="dataverse",
+                table=table.name,
+            )
+        return self.client.origin.absolute(link)
+
+
+def _absent(part: Part, target: str) -> bool:
+    """True only if the service itself says that this row does not exist; a gateway's 404 proves nothing."""
+    if part.status != 404:
+        return False
+    error = part_error("dataverse", part, target)
+    return error.enveloped and error.code.lower() != _NO_SUCH_PATH
+
+
+def _change(table: Table, row: Row) -> Change:
+    if "reason" in row or str(row.get("@odata.context", "")).endswith("$deletedEntity"):
+        return Change(str(row["id"]).lower(), None)
+    return Change(str(row[table.id_column]).lower(), row)
+
+
+def _holds(token: str, columns: str) -> bool:
+    """True if a delta link selects all of `columns`; a link that does not show its columns is believed."""
+    for name, value in parse_qsl(urlsplit(token).query):
+        if name == "$select":
+            return set(filter(None, columns.split(","))) <= set(value.split(","))
+    return True
+
+
+def _expired(table: Table, error: ServiceError) -> None:
+    """Raise TokenExpired where a refused delta link means that: the status is not documented, the code is."""
+    _not_tracked(table, error)
+    if error.code.lower() == _EXPIRED or error.status in (400, 404, 410):
+        raise TokenExpired(
+            f"dataverse no longer knows the token of {table.name}: {error}",
+            code="token_expired",
+            side="dataverse",
+            table=table.name,
+            status=error.status,
+            request_id=error.request_id,
+        )
+
+
+def _not_tracked(table: Table, error: ServiceError) -> None:
+    if error.code.lower() == _NOT_TRACKED:
+        raise _untracked(table)
+
+
+def _untracked(table: Table) -> FatalError:
+    return FatalError(
+        f"change tracking is off for {table.name} in Dataverse",
+        code="not_tracked",
+        remedy=f"enable “Track changes” in the properties of {table.logical} (Power Apps > Tables)",
+        side="dataverse",
+        table=table.name,
+    )
