@@ -167,11 +167,10 @@ class Catalogue:
 
     def problems(self) -> tuple[MapError, ...]:
         """Everything that is wrong with the maps together."""
-        found = [
-            error
-            for each in self.maps.values()
-            for error in (*validation.problems(each), *fitting.misfits(each, self))
-        ]
+        everything = self.maps.values()
+        # a map's own errors first: what doesn't fit is often their consequence
+        found = [error for each in everything for error in validation.problems(each)]
+        found += [error for each in everything for error in fitting.misfits(each, self)]
         try:
             graph.waves(self.maps)
         except MapError as error:

@@ -108,9 +108,13 @@ def _lookups(each: Map, others: Maps) -> Iterator[MapError]:
             )
             continue
         yield from _lookup(each, column, lookup, others)
-        if lookup.cycle and any(part.split(".")[0] == column for part in each.dataverse.key):
+        in_key = any(part.split(".")[0] == column for part in each.dataverse.key)
+        if in_key and lookup.missing == "defer":
             yield problem(
-                each, place, "is part of the key, so it can't be patched afterwards", "remove cycle"
+                each,
+                place,
+                "is part of the key, so the row can't be written without it and patched later",
+                "missing: wait or missing: skip-row, and no cycle",
             )
 
 

@@ -319,8 +319,11 @@ class Map(_Part):
         return self._file
 
     def line_of(self, field: str = "") -> int | None:
-        """Line, counted from 1, of a field path such as ``fields.3.dataverse``; of the nearest parent if
-        the file doesn't say it; None for a map that was not read from a file."""
+        """Line, counted from 1, of a field path such as ``fields.3.dataverse``.
+
+        What the file doesn't say has the line of the nearest thing around it, at last the map's first line;
+        None for a map that was not read from a file.
+        """
         while field and field not in self._lines:
             field = field.rpartition(".")[0]
         return self._lines.get(field)

@@ -52,7 +52,8 @@ def read_map(path: Path) -> Map:
     try:
         loaded = Map.model_validate(given)
     except ValidationError as error:
-        problems = [_translated(detail, path, lines) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        problems = [_translated(detail, path, lines) for detail in details if not _follows(detail, details)]
         raise MapError.gathered(sorted(problems, key=lambda problem: problem.line or 0)) from error
     loaded._file, loaded._lines = path, lines
     return loaded
@@ -72,9 +73,9 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise MapError(
-            f"is no YAML: {error.problem or error.context}", file=path, line=mark.line + 1 if mark else None
-        ) from error
+        # a thing that never ends is found one line after the last
+        line = min(mark.line + 1, len(text.splitlines())) if mark else None
+        raise MapError(f"is no YAML: {error.problem or error.context}", file=path, line=line) from error
     except yaml.YAMLError as error:
         raise MapError(f"is no YAML: {error}", file=path) from error
     if node is None:
@@ -119,6 +120,14 @@ def _plain(node: yaml.Node, place: str, lines: Lines, path: Path) -> Any:
     if kind != "str":
         raise MapError(f"the tag {node.tag} is not allowed", file=path, line=line, field=place)
     return node.value
+
+
+def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """True for “too short” of a list whose items are wrong: pydantic counts only the good ones."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in details
+    )
 
 
 def _translated(detail: ErrorDetails, path: Path, lines: Lines) -> MapError:
