@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from azure.identity import ClientSecretCredential
 
 from mappings.errors import FatalError, RetriableError
@@ -104,10 +104,8 @@ class ClientSecret:
                 code="certificate",
                 remedy="set DUALFLOW_CA_BUNDLE to the file with your certificate authority",
             )
-        response = error.response if isinstance(error, HttpResponseError) else None
-        status = response.status_code if response is not None else 0
-        if not code and (status in THROTTLED | TRANSIENT or not isinstance(error, ClientAuthenticationError)):
-            wait = getattr(response, "headers", {}).get("Retry-After")
+        status, wait = _answer_behind(error)
+        if not code and (status in THROTTLED | TRANSIENT or _unanswered(error)):
             return RetriableError(
                 f"no token from {self._authority}: {text.splitlines()[0][:200]}",
                 code="token_unavailable",
@@ -120,6 +118,26 @@ class ClientSecret:
             remedy=_REMEDIES.get(code, "check tenant, client id, secret and the authority's address"),
             status=status,
         )
+
+
+def _answer_behind(error: BaseException) -> tuple[int, str | None]:
+    """Status and `Retry-After` of the answer behind an error; azure-identity wraps errors in errors."""
+    for link in _chain(error):
+        response = getattr(link, "response", None)
+        if response is not None:
+            return response.status_code, response.headers.get("Retry-After")
+    return 0, None
+
+
+def _unanswered(error: BaseException) -> bool:
+    return any(isinstance(link, ServiceRequestError | ServiceResponseError) for link in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def client_secret(

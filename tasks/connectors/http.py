@@ -40,6 +40,8 @@ from tasks.connectors.retry import THROTTLED, TRANSIENT, Retries, retry_after
 from tasks.connectors.side import ServiceError, SideName
 
 logger = logging.getLogger(__name__)
+# urllib3 notes whole addresses at this level, and filters and keys in them are values of rows
+logging.getLogger("urllib3.connectionpool").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 Resend = Literal["always", "unread"]
 OnRequest = Callable[[Kind, str, str], None]
