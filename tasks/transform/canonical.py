@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mappings.metadata import SideName
-from tasks.transform.cells import Row, columns_of
+from tasks.transform.cells import Row, columns_of, slices
 from tasks.transform.digests import Texts
 from tasks.transform.forms import Misfit
 from tasks.transform.layout import Layout, PairPlan
@@ -51,12 +51,13 @@ class Canonical:
 def canonical_fno(layout: Layout, rows: Sequence[Row]) -> Canonical:
     """Canonical texts of a page of F&O rows, as parsed from JSON."""
     page = _page(layout, rows)
-    cells = columns_of(rows, [plan.fno.name for plan in layout.pairs])
-    for plan, column in zip(layout.pairs, cells, strict=True):
-        texts, misfits = plan.from_fno(column)
-        page.texts[:, plan.index] = texts
-        if misfits and plan.to_dataverse:
-            page.problems.extend(_problems(plan, misfits, "dataverse"))
+    names = [plan.fno.name for plan in layout.pairs]
+    for start, some in slices(rows):
+        for plan, cells in zip(layout.pairs, columns_of(some, names), strict=True):
+            texts, misfits = plan.from_fno(cells)
+            page.texts[start : start + len(some), plan.index] = texts
+            if misfits and plan.to_dataverse:
+                page.problems.extend(_problems(plan, start, misfits, "dataverse"))
     return page
 
 
@@ -71,24 +72,25 @@ def canonical_dataverse(layout: Layout, rows: Sequence[Row], lookups: LookupText
             translated. A column that is left out reads as null.
     """
     page = _page(layout, rows)
-    cells = columns_of(rows, [plan.dataverse.name for plan in layout.pairs if plan.lookup is None])
-    plain = iter(cells)
-    for plan in layout.pairs:
-        column = next(plain) if plan.lookup is None else lookup_cells(plan, len(rows), lookups)
-        texts, misfits = plan.from_dataverse(column)
-        page.texts[:, plan.index] = texts
-        if misfits and plan.to_fno:
-            page.problems.extend(_problems(plan, misfits, "fno"))
+    names = [plan.dataverse.name for plan in layout.pairs if plan.lookup is None]
+    for start, some in slices(rows):
+        plain = iter(columns_of(some, names))
+        for plan in layout.pairs:
+            cells = next(plain) if plan.lookup is None else lookup_cells(plan, lookups, start, len(some))
+            texts, misfits = plan.from_dataverse(cells)
+            page.texts[start : start + len(some), plan.index] = texts
+            if misfits and plan.to_fno:
+                page.problems.extend(_problems(plan, start, misfits, "fno"))
     return page
 
 
-def lookup_cells(plan: PairPlan, rows: int, lookups: LookupTexts | None) -> Sequence[str | None]:
-    """The key texts that one lookup pair names, per row; None for a null lookup."""
+def lookup_cells(plan: PairPlan, lookups: LookupTexts | None, start: int, rows: int) -> Sequence[str | None]:
+    """The key texts that one lookup pair names, for some rows of a page; None for a null lookup."""
     parts = (lookups or {}).get(plan.lookup or "")
     if parts is None:
         return [None] * rows
     own = plan.part
-    return [None if part is None else part[own] for part in parts]
+    return [None if part is None else part[own] for part in parts[start : start + rows]]
 
 
 def _page(layout: Layout, rows: Sequence[Row]) -> Canonical:
@@ -96,10 +98,10 @@ def _page(layout: Layout, rows: Sequence[Row]) -> Canonical:
     return Canonical(np.empty((len(rows), len(layout.pairs)), dtype=object, order="F"), [])
 
 
-def _problems(plan: PairPlan, misfits: Mapping[int, Misfit], towards: SideName) -> list[Problem]:
+def _problems(plan: PairPlan, start: int, misfits: Mapping[int, Misfit], towards: SideName) -> list[Problem]:
     names = (plan.pair.fno, plan.pair.dataverse)
     source, target = names if towards == "dataverse" else names[::-1]
     return [
-        Problem(row, plan.index, misfit.code, f"{source} → {target}: {misfit.message}", towards)
+        Problem(start + row, plan.index, misfit.code, f"{source} → {target}: {misfit.message}", towards)
         for row, misfit in misfits.items()
     ]

@@ -151,9 +151,10 @@ class NumberForm:
         if cell is None or cell == "":
             return empty
         try:
-            return numbers.number_for(target, numbers.parse_number(cell))
+            number = numbers.round_half_up(numbers.parse_number(cell), self.scale)
         except ValueError:
             return OMITTED
+        return numbers.number_for(target, number)
 
     def send_dataverse(self, cell: Any) -> Any:
         return self._send(cell, self.dataverse, 0 if cell is None and self.dataverse.kind != "text" else None)
@@ -379,9 +380,7 @@ class MemberForm:
     def read_dataverse(self, cell: Any) -> str | Misfit:
         text = self._read(cell)
         if text and member_of(self.fno, text) is None:
-            return Misfit(
-                UNMAPPED + text, "not_a_member", f"{cell!r} is not one of {listing(self.fno.members)}"
-            )
+            return Misfit(text, "not_a_member", f"{cell!r} is not one of {listing(self.fno.members)}")
         return text
 
     def send_dataverse(self, cell: Any) -> str | None:

@@ -83,5 +83,5 @@ def number_for(column: Column, number: Decimal) -> int | Decimal | str:
         return int(rounded)
     if column.kind in NUMERIC:
         # an exponent is valid JSON, but neither service promises to read it
-        return Decimal(format(rounded, "f"))
+        return Decimal(format(rounded, "f")) if rounded else 0
     return number_text(rounded)

@@ -7,11 +7,11 @@ digit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tasks.transform.canonical import LookupTexts, lookup_cells
-from tasks.transform.cells import Row, columns_of
+from tasks.transform.cells import Row, columns_of, slices
 from tasks.transform.forms import OMITTED
 from tasks.transform.layout import Layout
 
@@ -35,16 +35,16 @@ def to_dataverse(
     wanted = range(len(layout.pairs)) if pairs is None else pairs
     plans = [layout.pairs[p] for p in wanted]
     plans = [plan for plan in plans if plan.to_dataverse and plan.lookup is None]
-    cells = columns_of(rows, [plan.fno.name for plan in plans])
-    names, columns, omits = [], [], []
-    for plan, column in zip(plans, cells, strict=True):
-        values, some_omitted = plan.for_dataverse(column, create=create)
-        names.append(plan.dataverse.name)
-        columns.append(values)
-        if some_omitted:
-            omits.append(plan.dataverse.name)
+    sources, targets = [plan.fno.name for plan in plans], [plan.dataverse.name for plan in plans]
     constants = layout.constants_to_dataverse if create else {}
-    return _bodies(len(rows), names, columns, omits, constants)
+    bodies: list[Body] = []
+    for _, some in slices(rows):
+        columns = [
+            plan.for_dataverse(cells, create=create)
+            for plan, cells in zip(plans, columns_of(some, sources), strict=True)
+        ]
+        bodies += _bodies(len(some), targets, columns, constants)
+    return bodies
 
 
 def to_fno(
@@ -74,17 +74,21 @@ def to_fno(
     plans = [plan for plan in plans if plan.to_fno and (plan.lookup is None or plan.lookup in known)]
     # in a dict the last one stands, so the preferred one comes last
     plans.sort(key=lambda plan: (plan.lookup is None, -plan.index))
-    cells = iter(columns_of(rows, [plan.dataverse.name for plan in plans if plan.lookup is None]))
-    names, columns, omits = [], [], []
-    for plan in plans:
-        column = next(cells) if plan.lookup is None else lookup_cells(plan, len(rows), known)
-        values, some_omitted = plan.for_fno(column, create=create)
-        names.append(plan.fno.name)
-        columns.append(values)
-        if some_omitted:
-            omits.append(plan.fno.name)
+    sources = [plan.dataverse.name for plan in plans if plan.lookup is None]
+    targets = [plan.fno.name for plan in plans]
     constants = layout.constants_to_fno if create else {}
-    return _bodies(len(rows), names, columns, omits, constants)
+    bodies: list[Body] = []
+    for start, some in slices(rows):
+        plain = iter(columns_of(some, sources))
+        columns = [
+            plan.for_fno(
+                next(plain) if plan.lookup is None else lookup_cells(plan, known, start, len(some)),
+                create=create,
+            )
+            for plan in plans
+        ]
+        bodies += _bodies(len(some), targets, columns, constants)
+    return bodies
 
 
 def updates_to_dataverse(
@@ -133,14 +137,15 @@ def _by_pairs(
 def _bodies(
     size: int,
     names: Sequence[str],
-    columns: Sequence[Sequence[Any]],
-    omits: Iterable[str],
+    columns: Sequence[tuple[Sequence[Any], bool]],
     constants: Mapping[str, Any],
 ) -> list[Body]:
+    """Columns of values to one dict a row; a column says whether some of its values are to be left out."""
     if not names:
         return [dict(constants) for _ in range(size)]
-    bodies = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-    for name in omits:
+    values = [column for column, _ in columns]
+    bodies = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    for name in {name for name, (_, omits) in zip(names, columns, strict=True) if omits}:
         for body in bodies:
             if body[name] is OMITTED:
                 del body[name]

@@ -102,8 +102,9 @@ class MappedForm:
             return ""
         if isinstance(self.otherwise, Entry) and self.otherwise.dataverse is not OMITTED:
             return self.otherwise.canonical
-        if self.otherwise == "pass" and self._passed(self.dataverse, cell) is not OMITTED:
-            return self._unnamed(self.fno, cell)
+        passed = self._passed(self.dataverse, cell)
+        if passed is not OMITTED:
+            return self._read_passed(passed)
         return self._misfit(self.fno, cell, list(self.named))
 
     def read_dataverse(self, cell: Any) -> str | Misfit:
@@ -121,8 +122,11 @@ class MappedForm:
             return ""
         if isinstance(self.otherwise, Entry) and self.otherwise.fno is not OMITTED:
             return self.otherwise.canonical
-        if self.otherwise == "pass" and self._passed(self.fno, cell) is not OMITTED:
-            return self._unnamed(self.dataverse, cell)
+        passed = self._passed(self.fno, cell)
+        if passed is not OMITTED:
+            # as it will read once F&O has it
+            text = self.read_fno(passed)
+            return text if isinstance(text, str) else self._unnamed(self.dataverse, cell)
         misfit = self._misfit(self.dataverse, cell, list(self.named.values()))
         if isinstance(self.otherwise, Entry) and value == comparable(
             self.dataverse, self.otherwise.dataverse
@@ -140,7 +144,7 @@ class MappedForm:
             return 0 if self.dataverse.kind in NUMERIC else None
         if isinstance(self.otherwise, Entry):
             return self.otherwise.dataverse
-        return self._passed(self.dataverse, cell) if self.otherwise == "pass" else OMITTED
+        return self._passed(self.dataverse, cell)
 
     def send_fno(self, cell: Any) -> Any:
         value = comparable(self.dataverse, cell)
@@ -151,13 +155,26 @@ class MappedForm:
             return empty_fno(self.fno)
         if isinstance(self.otherwise, Entry):
             return self.otherwise.fno
-        return self._passed(self.fno, cell) if self.otherwise == "pass" else OMITTED
+        return self._passed(self.fno, cell)
+
+    def _read_passed(self, passed: Any) -> str:
+        """An F&O value that Dataverse took as it is: it may be one that the map gives to another F&O
+        value."""
+        entry = self.by_dataverse.get(comparable(self.dataverse, passed))
+        return self._unnamed(self.dataverse, passed) if entry is None else entry.canonical
 
     def _passed(self, target: Column, cell: Any) -> Any:
-        if target.kind == "enum":
-            return member_of(target, str(cell)) or OMITTED
+        """What a value outside the map becomes where such values pass as they are; else OMITTED."""
+        if self.otherwise != "pass":
+            return OMITTED
+        text = str(cell).rstrip(" ")
+        if self.fno.kind == "enum":
+            member = member_of(self.fno, text)
+            if member is None and target is self.fno:
+                return OMITTED
+            text = member or text
         try:
-            return typed(target, str(cell).rstrip(" "))
+            return typed(target, text)
         except ValueError:
             return OMITTED
 
