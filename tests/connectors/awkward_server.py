@@ -206,6 +206,13 @@ def _headers(text: str) -> dict[str, str]:
     return {name.lower(): value.strip() for name, _, value in pairs}
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are part of the play."""
+
+
 class AwkwardServer:
     """The server; `seen` holds all requests but those for tokens and metadata."""
 
@@ -237,8 +244,7 @@ class AwkwardServer:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
