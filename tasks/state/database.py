@@ -1,0 +1,126 @@
+"""The database behind the state: how a SQLite file or a PostgreSQL is opened, and how a transaction begins there.
+
+Python's sqlite3 starts a transaction only at the first INSERT, UPDATE or DELETE, so a SELECT before it runs outside, and a
+deferred BEGIN fails at once when it has to become a writer. Here the driver's own handling is off and every transaction
+begins with our statement: BEGIN IMMEDIATE for writers (takes the write lock, waits for it), BEGIN for readers (a
+snapshot).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from mappings.errors import FatalError
+
+BUSY_SECONDS = 30.0
+"""How long a SQLite writer waits for another process before it gives up."""
+
+WRITER = {"dualflow_writer": True}
+"""Execution options of a connection that is going to write."""
+
+HOST_VARIABLE = "DUALFLOW_STATE_HOST"
+
+
+def parse_url(url: str) -> URL:
+    """The database that a URL names, with the driver that Dualflow uses.
+
+    Raises:
+        FatalError: not a URL, or a database other than SQLite and PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise _bad_url(url) from error
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise _bad_url(url)
+
+
+def _bad_url(url: str) -> FatalError:
+    shown = url.split("://")[0] + "://…" if "://" in url else url
+    return FatalError(
+        f"the state can't be kept at {shown!r}",
+        code="state_url",
+        remedy="set DUALFLOW_STATE_URL to sqlite:///folder/state.db or postgresql://user:password@host/database",
+    )
+
+
+def connect(url: URL) -> Engine:
+    """An engine whose transactions begin as this module says; makes a SQLite file and its folder if they are missing."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    if in_memory(url):
+        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        _prepare_file(Path(url.database or ""))
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=10, max_overflow=20)
+    event.listen(engine, "connect", _take_over_transactions)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def in_memory(url: URL) -> bool:
+    """Does this URL name a SQLite database that lives and dies with the process?"""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def host_name() -> str:
+    """Name under which this machine opens a SQLite state."""
+    return os.environ.get(HOST_VARIABLE) or platform.node()
+
+
+def _take_over_transactions(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: safe against crashes of the process
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _begin(connection: Connection) -> None:
+    writer = connection.get_execution_options().get("dualflow_writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _prepare_file(path: Path) -> None:
+    """Make the file, readable by its owner only (it holds the digest key), and switch it to WAL once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _switch_to_wal(path)
+    except (OSError, sqlite3.Error) as error:
+        raise FatalError(
+            f"the state file {path} can't be opened: {error}",
+            code="state_file",
+            remedy="check that the folder is writable and on a local disk, or set DUALFLOW_STATE_URL to another place",
+        ) from error
+
+
+def _switch_to_wal(path: Path) -> None:
+    # the switch needs the file alone and doesn't wait for it as other statements do
+    deadline = time.monotonic() + BUSY_SECONDS
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        while True:
+            try:
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+    finally:
+        connection.close()

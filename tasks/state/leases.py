@@ -1,0 +1,206 @@
+"""Leases: who may write the state of a lane or feed, and until when.
+
+A lease is a row with an epoch that grows with every holder. The first statement of every transaction is an UPDATE that
+names the epoch: it both checks the lease and locks its row, so nothing can come between check and write on either
+database. A worker that slept past its lease finds no such row and changes nothing. The services know no epochs; there the
+row version sent with each write is the fence, and `outlives` keeps requests from starting that could end after the lease.
+
+Times are the database's: hosts with different clocks agree on who holds what.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Double, bindparam, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mappings.errors import LeaseLost, RetriableError
+from tasks.state.models import lease as table
+
+FREE = ""
+"""Owner of a lease that nobody holds."""
+
+
+class LeaseHeld(RetriableError):
+    """Another run holds the lease; `retry_after` says when it runs out if it isn't renewed."""
+
+
+def since_boot() -> float:
+    """Seconds on a clock that nobody sets and that, where the system can, runs on while it sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(clock) if clock is not None else time.monotonic()
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """A lease that was granted to us.
+
+    Attributes:
+        name: what it covers, such as `lane:Customer groups:USMF`.
+        epoch: number of this holding; an older one is void.
+        owner: who holds it.
+        expires: when it runs out, seconds since 1970 by the database's clock.
+    """
+
+    pair: int
+    name: str
+    epoch: int
+    owner: str
+    seconds: float
+    expires: float
+    _until: float = 0.0
+    _clock: Callable[[], float] = field(default=since_boot, repr=False)
+
+    def remaining(self) -> float:
+        """Seconds that the lease lasts for certain; negative once it may have run out.
+
+        Counted on this machine's own clock from before the lease was asked for, so it errs on the safe side.
+        """
+        return self._until - self._clock()
+
+    def outlives(self, seconds: float) -> bool:
+        """Does the lease last longer than a request that may take so many seconds?"""
+        return self.remaining() > seconds
+
+
+def acquire(
+    connection: Connection, pair: int, name: str, owner: str, seconds: float, clock: Callable[[], float]
+) -> Lease:
+    """Take a lease that is free or has run out.
+
+    Raises:
+        LeaseHeld: another's is still running, or this owner holds it already.
+    """
+    if not owner:
+        raise ValueError("a lease needs an owner")
+    asked = clock()
+    now = _database_now(connection)
+    build: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = build(table).values(
+        pair=pair,
+        name=name,
+        owner=owner,
+        epoch=1,
+        beat=now,
+        expires=now + bindparam("seconds", type_=Double()),
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["pair", "name"],
+        set_={
+            "owner": statement.excluded.owner,
+            "epoch": table.c.epoch + 1,
+            "beat": statement.excluded.beat,
+            "expires": statement.excluded.expires,
+            "requested_by": None,
+            "requested_at": None,
+        },
+        where=(table.c.owner == FREE) | (table.c.expires <= now),
+    ).returning(table.c.epoch, table.c.expires)
+    row = connection.execute(statement, {"seconds": seconds}).one_or_none()
+    if row is None:
+        raise _held(connection, pair, name)
+    return Lease(pair, name, row.epoch, owner, seconds, row.expires, asked + seconds, clock)
+
+
+def _held(connection: Connection, pair: int, name: str) -> LeaseHeld:
+    now = _database_now(connection)
+    row = connection.execute(
+        select(table.c.owner, (table.c.expires - now).label("left")).where(
+            table.c.pair == pair, table.c.name == name
+        )
+    ).one()
+    left = max(0.0, row.left)
+    return LeaseHeld(
+        f"{name} is being worked on by {row.owner}, for {left:.0f} s more unless it goes on",
+        retry_after=left,
+        code="lease_held",
+        remedy="wait for that run to end, or ask it to hand over; if it died, its lease runs out by itself",
+        lease=name,
+        owner=row.owner,
+    )
+
+
+def check(connection: Connection, lease: Lease) -> None:
+    """First statement of a transaction: is the lease still ours? Locks it until the transaction ends.
+
+    Raises:
+        LeaseLost: another took it over; nothing may be written.
+    """
+    done = connection.execute(update(table).where(_ours(lease)).values(beat=_database_now(connection)))
+    if done.rowcount != 1:
+        raise lost(connection, lease)
+
+
+def renew(connection: Connection, lease: Lease) -> None:
+    """Let the lease run its full time again from now.
+
+    Raises:
+        LeaseLost: another took it over.
+    """
+    asked = lease._clock()
+    now = _database_now(connection)
+    statement = update(table).where(_ours(lease)).values(beat=now, expires=now + lease.seconds)
+    row = connection.execute(statement.returning(table.c.expires)).one_or_none()
+    if row is None:
+        raise lost(connection, lease)
+    lease.expires, lease._until = row.expires, asked + lease.seconds
+
+
+def release(connection: Connection, lease: Lease) -> None:
+    """Give the lease back; one that was taken over is left alone."""
+    connection.execute(
+        update(table).where(_ours(lease)).values(owner=FREE, expires=_database_now(connection))
+    )
+    lease._until = lease._clock()
+
+
+def request(connection: Connection, pair: int, name: str, by: str) -> bool:
+    """Ask the holder to hand over at its next pause; False if nobody holds the lease."""
+    now = _database_now(connection)
+    done = connection.execute(
+        update(table)
+        .where(table.c.pair == pair, table.c.name == name, table.c.owner != FREE, table.c.expires > now)
+        .values(requested_by=by, requested_at=now)
+    )
+    return done.rowcount == 1
+
+
+def requested(connection: Connection, lease: Lease) -> str | None:
+    """Who asks for this lease, if anybody."""
+    return connection.execute(select(table.c.requested_by).where(_ours(lease))).scalar_one_or_none()
+
+
+def lost(connection: Connection, lease: Lease) -> LeaseLost:
+    """The error that says who holds the lease now."""
+    row = connection.execute(
+        select(table.c.owner, table.c.epoch).where(table.c.pair == lease.pair, table.c.name == lease.name)
+    ).one_or_none()
+    who = "nobody" if row is None or row.owner == FREE else row.owner
+    return LeaseLost(
+        f"the lease {lease.name} (epoch {lease.epoch}) of {lease.owner} is no longer valid; {who} holds it now",
+        code="lease_lost",
+        remedy="nothing was written; the run that took over goes on with this work",
+        lease=lease.name,
+        owner=lease.owner,
+        holder=who,
+    )
+
+
+def _ours(lease: Lease) -> Any:
+    return (
+        (table.c.pair == lease.pair)
+        & (table.c.name == lease.name)
+        & (table.c.epoch == lease.epoch)
+        & (table.c.owner == lease.owner)
+    )
+
+
+def _database_now(connection: Connection) -> Any:
+    """The database's time now (not that of the transaction's start), in seconds since 1970."""
+    if connection.dialect.name == "sqlite":
+        return literal_column("(julianday('now') - 2440587.5) * 86400.0", Double())
+    return literal_column("extract(epoch FROM clock_timestamp())::double precision", Double())

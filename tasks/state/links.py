@@ -1,0 +1,241 @@
+"""Links: which rows belong together, and what both sides held when they were last settled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from mappings.errors import FatalError, RowError
+from tasks.state.models import link as table
+from tasks.state.models import scope
+from tasks.state.records import Link, LinkState
+from tasks.state.session import Session
+
+# everything of a link but its scope, in the order of the table's columns
+_STORED = tuple(column.name for column in table.columns if column.name not in ("id", "pair", "scope_id"))
+_SELECTED = (
+    table.c.id,
+    table.c.pair,
+    scope.c.map,
+    scope.c.company,
+    scope.c.table,
+    *(table.c[name] for name in _STORED),
+)
+_FIELDS = tuple(column.name for column in _SELECTED)
+
+# Link's own order of fields → place in a selected row, so that a record is built without keywords
+_PLACES = tuple(_FIELDS.index(name) for name in Link.__dataclass_fields__)
+
+
+NO_TABLE = ""
+"""Table of the scope that a lane's sightings are kept under: they are of either side, so no table names them."""
+
+
+def _record(row: Row[Any]) -> Link:
+    return Link(*[row[place] for place in _PLACES])
+
+
+def _base() -> Select[Any]:
+    return select(*_SELECTED).join(scope, scope.c.id == table.c.scope_id)
+
+
+class LinkReads(Session):
+    """Questions about links."""
+
+    def links_by_key(self, pair: int, map: str, company: str, keys: Iterable[str]) -> dict[str, Link]:
+        """Links of a lane by the folded text of their integration key; keys without a link are absent."""
+        return {str(link.key): link for link in self._of_lane(pair, map, company, table.c.key, keys)}
+
+    def links_by_id(self, pair: int, map: str, company: str, ids: Iterable[str]) -> dict[str, Link]:
+        """Links of a lane by Dataverse id."""
+        return {
+            str(link.dataverse_id): link
+            for link in self._of_lane(pair, map, company, table.c.dataverse_id, ids)
+        }
+
+    def links_by_fno_row(self, pair: int, map: str, company: str, rows: Iterable[str]) -> dict[str, Link]:
+        """Links of a lane by F&O record id; reads the whole lane, so ask for many at a time."""
+        return {str(link.fno_row): link for link in self._of_lane(pair, map, company, table.c.fno_row, rows)}
+
+    def links_of(self, ids: Iterable[int]) -> list[Link]:
+        """Links by their own ids, in the order of these; ids of deleted links are left out."""
+        found = self._connection.execute(_base().where(self._among(table.c.id, ids)).order_by(table.c.id))
+        return [_record(row) for row in found]
+
+    def iterate_links(self, pair: int, map: str, company: str, after_id: int, limit: int) -> list[Link]:
+        """The next `limit` links of a lane after a link's id, in the order of ids; empty at the end."""
+        scopes = self._scopes(pair, map=map, company=company)
+        if not scopes:
+            return []
+        found = self._connection.execute(
+            _base().where(_one_of(scopes), table.c.id > after_id).order_by(table.c.id).limit(limit)
+        )
+        return [_record(row) for row in found]
+
+    def parents_by_key(
+        self, pair: int, table_name: str, company: str, keys: Iterable[str]
+    ) -> dict[str, list[Link]]:
+        """Links of any map with rows of a Dataverse table, by key."""
+        scopes = self._scopes(pair, table=table_name, company=company)
+        found: dict[str, list[Link]] = {}
+        for link in self._of_scopes(scopes, table.c.key, keys):
+            found.setdefault(str(link.key), []).append(link)
+        return found
+
+    def parents_by_dataverse_id(
+        self, pair: int, table_name: str, ids: Iterable[str]
+    ) -> dict[str, list[Link]]:
+        """Links of any map and company with these rows of a Dataverse table."""
+        rows = self._connection.execute(
+            _base().where(
+                self._among(table.c.dataverse_id, ids),
+                scope.c.pair == pair,
+                scope.c.table == table_name,
+            )
+        )
+        found: dict[str, list[Link]] = {}
+        for link in map(_record, rows):
+            found.setdefault(str(link.dataverse_id), []).append(link)
+        return found
+
+    def count_links(
+        self, pair: int, map: str, company: str | None = None, state: LinkState | None = None
+    ) -> int:
+        """Number of links of a lane (of all companies if None), in one state or in any."""
+        conditions = [scope.c.pair == pair, scope.c.map == map]
+        if company is not None:
+            conditions.append(scope.c.company == company)
+        if state is not None:
+            conditions.append(table.c.state == state)
+        query = select(func.count()).select_from(table).join(scope, scope.c.id == table.c.scope_id)
+        return int(self._connection.execute(query.where(and_(*conditions))).scalar_one())
+
+    def _scopes(self, pair: int, **wanted: str) -> list[int]:
+        """Numbers of the scopes with this map, company or table; without a table named, of all tables."""
+        conditions = [scope.c.pair == pair, *(scope.c[name] == value for name, value in wanted.items())]
+        if "table" not in wanted:
+            conditions.append(scope.c.table != NO_TABLE)
+        return list(self._connection.execute(select(scope.c.id).where(*conditions)).scalars())
+
+    def _of_lane(
+        self, pair: int, map: str, company: str, column: Any, values: Iterable[str]
+    ) -> Iterable[Link]:
+        return self._of_scopes(self._scopes(pair, map=map, company=company), column, values)
+
+    def _of_scopes(self, scopes: Sequence[int], column: Any, values: Iterable[str]) -> Iterable[Link]:
+        if not scopes:
+            return []
+        query = _base().where(_one_of(scopes), self._among(column, values))
+        return [_record(row) for row in self._connection.execute(query)]
+
+
+class LinkWrites(LinkReads):
+    """Changes of links."""
+
+    def insert_links(self, links: Sequence[Link]) -> list[int]:
+        """Store new links; returns their ids in the same order.
+
+        Raises:
+            RowError: a key is linked already in its lane, or twice among these (code `duplicate_link`).
+        """
+        if not links:
+            return []
+        scopes = {at: self._scope(*at) for at in {_scope_of(link) for link in links}}
+        ids = self._numbers("link_id", len(links))
+        rows = [
+            (id_, link.pair, scopes[_scope_of(link)], *_values(link))
+            for id_, link in zip(ids, links, strict=True)
+        ]
+        try:
+            self._insert(table, ("id", "pair", "scope_id", *_STORED), rows)
+        except IntegrityError as error:
+            raise _duplicate(error, links) from error
+        return ids
+
+    def update_links(self, links: Sequence[Link]) -> None:
+        """Store links as they are now, by id; pair, map, company and table of a link never change.
+
+        Raises:
+            RowError: a changed key is linked already in its lane (code `duplicate_link`).
+        """
+        try:
+            self._update(table, _STORED, [(*_values(link), link.id) for link in links])
+        except IntegrityError as error:
+            raise _duplicate(error, links) from error
+
+    def patch_links(self, patches: Sequence[Mapping[str, Any]]) -> None:
+        """Change some fields of links.
+
+        Args:
+            patches: each with `id` and the fields to set; those with the same fields go out together.
+        """
+        groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        for patch in patches:
+            columns = tuple(sorted(name for name in patch if name != "id"))
+            unknown = [name for name in columns if name not in _STORED]
+            if unknown:
+                raise ValueError(f"{', '.join(unknown)} can't be patched; possible: {', '.join(_STORED)}")
+            if columns:
+                groups.setdefault(columns, []).append((*(patch[name] for name in columns), patch["id"]))
+        for columns, rows in groups.items():
+            try:
+                self._update(table, columns, rows)
+            except IntegrityError as error:
+                raise _duplicate(error, ()) from error
+
+    def delete_links(self, ids: Iterable[int]) -> None:
+        """Forget links."""
+        self._connection.execute(delete(table).where(self._among(table.c.id, ids)))
+
+    def _scope(self, pair: int, map: str, company: str, table_name: str) -> int:
+        """Number of a scope, made when it is first needed."""
+        found = self._scopes(pair, map=map, company=company, table=table_name)
+        if not found:
+            self._insert(
+                scope,
+                ("pair", "map", "company", "table"),
+                [(pair, map, company, table_name)],
+                key=("pair", "map", "company", "table"),
+                keep=True,
+            )
+            found = self._scopes(pair, map=map, company=company, table=table_name)
+        return found[0]
+
+
+def _scope_of(link: Link) -> tuple[int, str, str, str]:
+    return link.pair, link.map, link.company, link.table
+
+
+def _values(link: Link) -> tuple[Any, ...]:
+    return tuple([getattr(link, name) for name in _STORED])
+
+
+def _one_of(scopes: Sequence[int]) -> Any:
+    # one map has one scope a company; several only where maps share a table
+    return table.c.scope_id == scopes[0] if len(scopes) == 1 else table.c.scope_id.in_(scopes)
+
+
+def _duplicate(error: IntegrityError, links: Sequence[Link]) -> RowError | FatalError:
+    """What a violated constraint means, with the key where it can be told."""
+    detail = str(getattr(getattr(error.orig, "diag", None), "message_detail", None) or error.orig)
+    if "key" not in detail:
+        return FatalError(
+            f"the state refuses a link: {detail}",
+            code="state_constraint",
+            remedy="this is a fault of Dualflow; report it with this message",
+        )
+    counted = Counter((_scope_of(link), link.key) for link in links if link.key)
+    twice = [key for (_, key), count in counted.items() if count > 1]
+    about = f"key {twice[0]!r} occurs twice in one batch" if twice else "a key is linked already"
+    where = f" of map {links[0].map!r}, company {links[0].company!r}" if links else ""
+    return RowError(
+        f"{about}{where} ({detail})",
+        code="duplicate_link",
+        remedy="look for two rows with this key on one side; they are listed as duplicates",
+        map=links[0].map if links else None,
+        key=twice[0] if twice else None,
+    )

@@ -1,0 +1,183 @@
+"""Parked and waiting rows: what could not be written, and what waits for another row.
+
+Nobody wakes a waiting row: at the start of each drain a query joins the waiting rows with the links. So a parent counts
+whoever made it, and whether it came before or after its child began to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select
+
+from tasks.state.models import link, parked, scope, waiting
+from tasks.state.records import ParkedKind, ParkedRow, Side, WaitingRow
+from tasks.state.session import Session
+
+RETRY_DELAYS = (60, 300, 1_800, 7_200, 21_600, 86_400)
+"""Seconds until a parked row is tried again by itself, by the number of attempts; the last stays."""
+RETRIED = frozenset({"parked", "waiting_create", "uncertain"})
+"""Kinds that may have mended by themselves; the others need a person or a change of the row."""
+
+_PARKED = tuple(ParkedRow.__dataclass_fields__)
+_WAITING = tuple(WaitingRow.__dataclass_fields__)
+_ROW = ("pair", "map", "company", "side", "row")
+
+RowName = tuple[Side, str]
+"""Side and name of a row on it."""
+
+
+class ParkedReads(Session):
+    """Questions about parked and waiting rows."""
+
+    def parked(
+        self,
+        pair: int,
+        map: str | None = None,
+        company: str | None = None,
+        kind: ParkedKind | None = None,
+        *,
+        limit: int | None = None,
+    ) -> list[ParkedRow]:
+        """Parked rows, oldest first."""
+        conditions = [_lane(parked, pair, map, company)]
+        if kind is not None:
+            conditions.append(parked.c.kind == kind)
+        return self._parked(*conditions, limit=limit)
+
+    def due_parked(self, pair: int, map: str, company: str, now: datetime) -> list[ParkedRow]:
+        """Parked rows of a lane whose time to be tried again has come."""
+        return self._parked(_lane(parked, pair, map, company), parked.c.next_at <= now)
+
+    def count_parked(
+        self, pair: int, map: str | None = None, company: str | None = None, kind: ParkedKind | None = None
+    ) -> int:
+        """Number of parked rows."""
+        query = select(func.count()).select_from(parked).where(_lane(parked, pair, map, company))
+        if kind is not None:
+            query = query.where(parked.c.kind == kind)
+        return int(self._connection.execute(query).scalar_one())
+
+    def waiting(self, pair: int, map: str | None = None, company: str | None = None) -> list[WaitingRow]:
+        """Rows that wait, with what they wait for."""
+        query = select(*(waiting.c[name] for name in _WAITING)).where(_lane(waiting, pair, map, company))
+        return [WaitingRow(*row) for row in self._connection.execute(query.order_by(*waiting.primary_key))]
+
+    def count_waiting(self, pair: int, map: str | None = None, company: str | None = None) -> int:
+        """Number of rows that wait for at least one other."""
+        rows = select(waiting.c.map, waiting.c.company, waiting.c.side, waiting.c.row).distinct()
+        query = select(func.count()).select_from(rows.where(_lane(waiting, pair, map, company)).subquery())
+        return int(self._connection.execute(query).scalar_one())
+
+    def releasable(self, pair: int, map: str, company: str) -> list[WaitingRow]:
+        """Waiting rows of a lane whose parent is there now: on both sides, by a link of any map."""
+        parent = (
+            select(link.c.id)
+            .join(scope, scope.c.id == link.c.scope_id)
+            .where(
+                scope.c.pair == waiting.c.pair,
+                scope.c.table == waiting.c.parent_table,
+                scope.c.company == waiting.c.parent_company,
+                link.c.key == waiting.c.parent_key,
+                # a half link has its ids noted before the row is created
+                link.c.state != "half",
+                link.c.dataverse_id.is_not(None),
+                link.c.fno_key.is_not(None),
+            )
+        )
+        query = select(*(waiting.c[name] for name in _WAITING)).where(
+            _lane(waiting, pair, map, company), exists(parent)
+        )
+        return [WaitingRow(*row) for row in self._connection.execute(query.order_by(*waiting.primary_key))]
+
+    def any_listed(self, pair: int, map: str, company: str) -> bool:
+        """Is any row of this lane parked or waiting?"""
+        found = [
+            exists(select(table.c.row).where(_lane(table, pair, map, company))) for table in (parked, waiting)
+        ]
+        return bool(self._connection.execute(select(or_(*found))).scalar_one())
+
+    def _parked(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[ParkedRow]:
+        query = select(*(parked.c[name] for name in _PARKED)).where(*conditions).order_by(parked.c.id)
+        return [ParkedRow(*row) for row in self._connection.execute(query.limit(limit))]
+
+
+class ParkedWrites(ParkedReads):
+    """Changes of parked and waiting rows."""
+
+    def park(self, rows: Sequence[ParkedRow]) -> None:
+        """List rows that can't be written; one that is listed already keeps `first_at` and counts one attempt more.
+
+        Where `next_at` is None, kinds that may mend by themselves are tried again after growing delays.
+        """
+        now = self._now()
+        latest = {tuple(getattr(row, name) for name in _ROW): row for row in rows}
+        known: dict[tuple[Any, ...], tuple[int, datetime]] = {}
+        for pair, map_, company in {(row.pair, row.map, row.company) for row in rows}:
+            names = [
+                (row.side, row.row)
+                for row in rows
+                if (row.pair, row.map, row.company) == (pair, map_, company)
+            ]
+            for side, condition in self._named(parked, names):
+                found = self._connection.execute(
+                    select(parked.c.row, parked.c.attempts, parked.c.first_at).where(
+                        _lane(parked, pair, map_, company), condition
+                    )
+                )
+                for name, attempts, first_at in found:
+                    known[(pair, map_, company, side, name)] = (attempts, first_at)
+        columns = tuple(name for name in _PARKED if name != "id")
+        values = []
+        for at, row in sorted(latest.items()):
+            attempts, first_at = known.get(at, (0, row.first_at or now))
+            attempts += 1
+            next_at = row.next_at
+            if next_at is None and row.kind in RETRIED:
+                next_at = now + timedelta(seconds=RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1])
+            filled = {"attempts": attempts, "first_at": first_at, "next_at": next_at}
+            values.append(tuple(filled[name] if name in filled else getattr(row, name) for name in columns))
+        self._insert(
+            parked,
+            columns,
+            values,
+            key=_ROW,
+            update=[name for name in columns if name not in (*_ROW, "first_at")],
+        )
+
+    def unpark(self, pair: int, map: str, company: str, names: Iterable[RowName]) -> None:
+        """Take rows off the list of parked ones."""
+        self._forget(parked, pair, map, company, names)
+
+    def wait(self, rows: Sequence[WaitingRow]) -> None:
+        """Note rows that wait; the same wait twice is one."""
+        values = sorted({tuple(getattr(row, name) for name in _WAITING) for row in rows})
+        self._insert(waiting, _WAITING, values, key=_WAITING, keep=True)
+
+    def stop_waiting(self, pair: int, map: str, company: str, names: Iterable[RowName]) -> None:
+        """Forget all that these rows wait for."""
+        self._forget(waiting, pair, map, company, names)
+
+    def _forget(self, table: Table, pair: int, map: str, company: str, names: Iterable[RowName]) -> None:
+        for _, condition in self._named(table, names):
+            self._connection.execute(delete(table).where(_lane(table, pair, map, company), condition))
+
+    def _named(self, table: Table, names: Iterable[RowName]) -> list[tuple[Side, ColumnElement[bool]]]:
+        by_side: dict[Side, list[str]] = {}
+        for side, row in names:
+            by_side.setdefault(side, []).append(row)
+        return [
+            (side, and_(table.c.side == side, self._among(table.c.row, rows)))
+            for side, rows in by_side.items()
+        ]
+
+
+def _lane(table: Table, pair: int, map: str | None, company: str | None) -> ColumnElement[bool]:
+    conditions: list[Any] = [table.c.pair == pair]
+    if map is not None:
+        conditions.append(table.c.map == map)
+    if company is not None:
+        conditions.append(table.c.company == company)
+    return and_(*conditions)
