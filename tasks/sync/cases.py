@@ -1,0 +1,142 @@
+"""What one batch carries from step to step: the rows of both sides, what was found out about them, what is to be written."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from mappings.errors import FatalError
+from tasks.connectors.side import Operation, Outcome, Row, SideName
+from tasks.state.records import ConflictRecord, HistoryEntry, InboxEntry, Link, ParkedRow, WaitingRow
+from tasks.sync.diff import Decision, Digests, Merge
+from tasks.sync.lookups import Parents
+from tasks.transform.canonical import Problem
+
+
+@dataclass(slots=True)
+class Case:
+    """One row, as far as it is known: its link, and what each side answered just now.
+
+    Attributes:
+        link: What the state remembers; None for a row nobody has paired.
+        fno, dataverse: The rows as read in this batch; None if the side has none.
+        entries: Inbox entries that this case settles.
+        searched: The counterpart was looked for by key already and is not there.
+        stamp: The Dataverse row was paired without its key or company; both are written to it.
+        attempts: How often this case was sent back to be read again in this drain.
+    """
+
+    link: Link | None = None
+    fno: Row | None = None
+    dataverse: Row | None = None
+    entries: list[InboxEntry] = field(default_factory=list)
+    searched: bool = False
+    stamp: bool = False
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Both sides of a batch in the same terms; arrays have a row per case and a column per field pair.
+
+    Attributes:
+        texts_fno, texts_dataverse: Canonical values; "" where the side has no row.
+        fno, dataverse: Their digests.
+        base_fno, base_dataverse: What each side held when last settled; 0 = unknown.
+        problems: side to be written → case → what can't be sent to it.
+        parents: What the lookups of the Dataverse rows point at (rows aligned with the cases).
+        in_fno, in_dataverse: Does the side's own filter take the row?
+        ours: Cases whose Dataverse row was last modified by ourselves.
+    """
+
+    texts_fno: npt.NDArray[np.object_]
+    texts_dataverse: npt.NDArray[np.object_]
+    fno: Digests
+    dataverse: Digests
+    base_fno: Digests
+    base_dataverse: Digests
+    problems: dict[SideName, dict[int, list[Problem]]]
+    parents: Parents
+    in_fno: npt.NDArray[np.bool_]
+    in_dataverse: npt.NDArray[np.bool_]
+    normalized: npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Send:
+    """One write that is about to go out, and which field pairs it carries."""
+
+    case: int
+    side: SideName
+    operation: Operation
+    pairs: npt.NDArray[np.bool_]
+    chosen_id: str | None = None
+    units: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Work:
+    """A batch on its way: decided, its intents noted, ready to be sent and recorded."""
+
+    cases: list[Case]
+    comparison: Comparison
+    decisions: list[Decision]
+    merges: Merge | None
+    merge_rows: list[int]
+    sends: list[Send] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    links: list[Link | None] = field(default_factory=list)
+    parked: list[ParkedRow] = field(default_factory=list)
+    waiting: list[WaitingRow] = field(default_factory=list)
+    conflicts: list[ConflictRecord] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
+    unlink: list[int] = field(default_factory=list)
+    detach: list[int] = field(default_factory=list)
+    unsettled: set[int] = field(default_factory=set)
+    kept_parked: set[int] = field(default_factory=set)
+    bulk: bool = False
+    error: FatalError | None = None
+
+
+def fno_name(key: Sequence[str], address: Mapping[str, Any]) -> str:
+    """Name of an F&O row in the inbox and in lists: its key values in the order of the key, as JSON text."""
+    return msgspec.json.encode([address[name] for name in key]).decode()
+
+
+def fno_address(key: Sequence[str], name: str) -> dict[str, Any]:
+    """The address that `fno_name` was made of."""
+    values: list[Any] = msgspec.json.decode(name)
+    return dict(zip(key, values, strict=True))
+
+
+def version_of(row: Row) -> str | None:
+    """The version (ETag) that a row was read with."""
+    version = row.get("@odata.etag")
+    return str(version) if version is not None else None
+
+
+def fno_row_id(row: Row) -> str | None:
+    """Record id of an F&O row, read from its ETag.
+
+    The ETag of a row is the Base64 text of `'recVersion,recId'` (seen, not promised). It only serves to tell a renamed row from a
+    new one; where it can't be read, a rename looks like a delete beside a create and is settled as those.
+    """
+    version = version_of(row)
+    if not version:
+        return None
+    try:
+        inner = base64.b64decode(
+            version.removeprefix("W/").strip('"').replace('\\"', ""), validate=True
+        ).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    record = inner.strip("'").split(";")[0].split(",")
+    return record[1] if len(record) == 2 and record[1].isdigit() else None

@@ -1,0 +1,398 @@
+"""The engine: one batch of rows from comparison to record, whatever brought the rows here.
+
+Initial sync, delta and repair differ only in which rows they name. A batch passes these steps, each of which may be the last one
+of a process that dies: read → diffed → intent → written → recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mappings.metadata import SideName
+from tasks.connectors.side import Outcome, Row
+from tasks.state.leases import Lease
+from tasks.state.records import InboxEntry
+from tasks.sync.cases import Case, Comparison, Send, Work, fno_row_id, version_of
+from tasks.sync.compare import Comparer
+from tasks.sync.diff import PRESENCE, Decision, Merge, Seen, merge
+from tasks.sync.evidence import Evidence
+from tasks.sync.lane import Lane
+from tasks.sync.lookups import Lookups
+from tasks.sync.mode import Mode
+from tasks.sync.notes import Notes
+from tasks.sync.record import Recorder
+from tasks.sync.sends import Sends, chosen_ids
+from tasks.transform.canonical import canonical_fno
+from tasks.transform.digests import key_text
+
+log = logging.getLogger("dualflow.engine")
+
+MAX_ATTEMPTS = 3
+"""How often a row is read again at once because its version moved; then it goes back to the inbox."""
+
+
+class Engine:
+    """Works through batches of one lane under one lease."""
+
+    def __init__(self, lane: Lane, lease: Lease, mode: Mode | None = None) -> None:
+        self.lane = lane
+        self.lease = lease
+        self.mode = mode or Mode.live(lane.map)
+        self.lookups = Lookups(lane)
+        self.comparer = Comparer(lane, self.lookups)
+        self.notes = Notes(lane)
+        self.sends = Sends(lane, self.lookups, self.notes)
+        self.evidence = Evidence(lane, self.notes, self.sends)
+        self.recorder = Recorder(lane, lease, self.notes, self.comparer)
+        self._key_layout = replace(
+            lane.layout, pairs=tuple(lane.layout.pairs[p] for p in lane.layout.key_pairs)
+        )
+
+    # the whole way
+
+    def process(self, cases: Sequence[Case]) -> list[Case]:
+        """Take a batch through every step; returns the cases that must be read again."""
+        work = self.prepare(cases)
+        self.send(work)
+        return self.record(work)
+
+    # read → diffed → intent
+
+    def prepare(self, cases: Sequence[Case], *, bulk: bool = False) -> Work:
+        """Compare, decide, build the operations and note their intents.
+
+        Args:
+            cases: at most a page of rows, both sides read.
+            bulk: creates may go out as one bulk message.
+        """
+        work = self._decide(list(cases))
+        work.bulk = bulk
+        self._build(work)
+        self.lane.seams.failpoint("diffed")
+        if work.sends:
+            self.recorder.note_intents(work)
+            self.lane.seams.failpoint("intent")
+        return work
+
+    def _decide(self, cases: list[Case]) -> Work:
+        comparison = self.comparer.compare(cases)
+        seen = self.comparer.seen(cases, comparison)
+        decisions = [PRESENCE.get(state, Decision.SKIP) for state in seen]
+        for i, decision in enumerate(decisions):
+            decisions[i] = self._adapt(cases[i], seen[i], decision)
+        work = Work(cases, comparison, decisions, None, [])
+        if self._search(work, seen):
+            # a counterpart was found by key: the same cases are judged again, now with it
+            return self._decide(cases)
+        if self.evidence.judge(work):
+            return self._decide(cases)
+        return work
+
+    def _adapt(self, case: Case, seen: tuple[bool, Seen, Seen], decision: Decision) -> Decision:
+        """Bend a decision to the directions and policies of the map and to the mode of the run."""
+        sync, link = self.lane.map, case.link
+        if decision is Decision.DETACH and link is not None and link.state == "detached":
+            return Decision.EQUAL
+        if (
+            decision is Decision.SKIP
+            and seen[0] is False
+            and Seen.LEFT in seen[1:]
+            and case.fno
+            and case.dataverse
+        ):
+            return Decision.PAIR if sync.adopt else Decision.SKIP
+        if decision is Decision.DELETE_FNO and not sync.to_fno:
+            return Decision.RECREATE_DATAVERSE
+        if decision is Decision.DELETE_DATAVERSE and not sync.to_dataverse:
+            return Decision.RECREATE_FNO
+        if decision is Decision.RECREATE_FNO and not sync.to_fno:
+            # a one-way row is gone at its source: what the target changed meanwhile can't bring it back
+            return Decision.DELETE_DATAVERSE
+        if decision is Decision.RECREATE_DATAVERSE and not sync.to_dataverse:
+            return Decision.DELETE_FNO
+        if decision is Decision.CREATE_DATAVERSE and not (sync.to_dataverse and self.mode.create_dataverse):
+            return Decision.SKIP
+        if decision is Decision.CREATE_FNO and not (sync.to_fno and self.mode.create_fno):
+            return Decision.SKIP
+        return decision
+
+    def _search(self, work: Work, seen: Sequence[tuple[bool, Seen, Seen]]) -> bool:
+        """Look by key, without the map's filters, for the counterpart of rows about to be created."""
+        del seen
+        lane = self.lane
+        found = False
+        at = [
+            i
+            for i, decision in enumerate(work.decisions)
+            if decision is Decision.CREATE_DATAVERSE and not work.cases[i].searched
+        ]
+        if at:
+            found |= self._search_dataverse(work, at)
+        at = [
+            i
+            for i, decision in enumerate(work.decisions)
+            if decision is Decision.CREATE_FNO and not work.cases[i].searched
+        ]
+        if at:
+            addresses = self.sends.addresses_of(work, at)
+            asked = [(i, address) for i, address in zip(at, addresses, strict=True) if address is not None]
+            rows = (
+                lane.fno.read(lane.map.fno.set, [a for _, a in asked], lane.layout.fno_columns)
+                if asked
+                else []
+            )
+            for (i, _), row in zip(asked, rows, strict=True):
+                if row is not None:
+                    work.cases[i].fno = row
+                    found = True
+            for i in at:
+                work.cases[i].searched = True
+        return found
+
+    def _search_dataverse(self, work: Work, at: Sequence[int]) -> bool:
+        lane = self.lane
+        found = False
+        queries: list[tuple[int, dict[str, object]]] = []
+        for own_company in (True, False) if lane.map.company_specific else (True,):
+            for i, query in zip(at, self.sends.key_queries(work, at, company=own_company), strict=True):
+                if query is not None:
+                    queries.append((i, query))
+        answers = (
+            lane.dataverse.find(
+                lane.map.dataverse.table, [query for _, query in queries], self.dataverse_columns
+            )
+            if queries
+            else []
+        )
+        by_case: dict[int, list[Row]] = {}
+        for (i, _), rows in zip(queries, answers, strict=True):
+            by_case.setdefault(i, []).extend(rows)
+        for i in at:
+            case = work.cases[i]
+            case.searched = True
+            rows = by_case.get(i, [])
+            if len(rows) == 1:
+                case.dataverse = rows[0]
+                case.stamp = lane.company_value is not None and rows[0].get(lane.company_value) is None
+                found = True
+            elif rows:
+                self.notes.park_ambiguous(work, i, len(rows))
+                work.decisions[i] = Decision.SKIP
+        return found
+
+    @property
+    def dataverse_columns(self) -> list[str]:
+        """What to select from Dataverse: the layout's columns and who modified the row last."""
+        return [*self.lane.layout.dataverse_columns, "modifiedby"]
+
+    # operations
+
+    def _build(self, work: Work) -> None:
+        lane, comparison = self.lane, work.comparison
+        at = {decision: [i for i, d in enumerate(work.decisions) if d is decision] for decision in Decision}
+        self._merge(work, sorted(at[Decision.MERGE] + at[Decision.PAIR] + at[Decision.EQUAL]), comparison)
+        creates = at[Decision.CREATE_DATAVERSE]
+        if creates:
+            self.sends.creates_to_dataverse(work, creates, chosen_ids(work.cases, creates))
+        if at[Decision.CREATE_FNO]:
+            self.sends.creates_to_fno(work, at[Decision.CREATE_FNO])
+        for i in at[Decision.RECREATE_DATAVERSE]:
+            self.notes.conflict_delete(work, i, winner="fno")
+        for i in at[Decision.RECREATE_FNO]:
+            self.notes.conflict_delete(work, i, winner="dataverse")
+        if at[Decision.RECREATE_DATAVERSE]:
+            self.sends.creates_to_dataverse(
+                work, at[Decision.RECREATE_DATAVERSE], [None] * len(at[Decision.RECREATE_DATAVERSE])
+            )
+        if at[Decision.RECREATE_FNO]:
+            self.sends.creates_to_fno(work, at[Decision.RECREATE_FNO])
+        for i in at[Decision.DELETE_DATAVERSE]:
+            self.sends.delete(work, i, "dataverse")
+        for i in at[Decision.DELETE_FNO]:
+            self.sends.delete(work, i, "fno")
+        for i in at[Decision.SKIP]:
+            self._skip(work, i)
+        work.unlink.extend(at[Decision.UNLINK])
+        work.detach.extend(at[Decision.DETACH])
+        lane.counts.detached += len(at[Decision.DETACH])
+
+    def _skip(self, work: Work, i: int) -> None:
+        case, lane = work.cases[i], self.lane
+        if case.fno is None and case.dataverse is None:
+            if case.link is not None:
+                work.unlink.append(i)
+            return
+        if case.fno is not None and case.dataverse is not None and case.link is None:
+            self.notes.park_key_taken(work, i)
+            return
+        lane.counts.out_of_scope += 1
+
+    def _merge(self, work: Work, at: list[int], comparison: Comparison) -> None:
+        if not at:
+            return
+        lane, mode = self.lane, self.mode
+        found = merge(
+            comparison.fno[at],
+            comparison.dataverse[at],
+            comparison.base_fno[at],
+            comparison.base_dataverse[at],
+            lane.directions,
+            lane.map.conflict,
+            empty=lane.empty,
+            master=mode.master,
+            keep_values=lane.map.empty == "keep",
+            write=mode.write,
+            newer=self._newer([work.cases[i] for i in at]) if lane.map.conflict == "newest" else None,
+        )
+        found = self._confine(found)
+        work.merges, work.merge_rows = found, at
+        self.notes.merged(work, at, found)
+        self.sends.updates(work, at, found)
+
+    def _confine(self, found: Merge) -> Merge:
+        """Take out what the mode of this run doesn't let be written; it stays open, not settled."""
+        blocked = np.zeros_like(found.open)
+        to_dataverse, to_fno = found.to_dataverse, found.to_fno
+        if not self.mode.update_dataverse:
+            blocked |= to_dataverse
+            to_dataverse = np.zeros_like(to_dataverse)
+        if not self.mode.update_fno:
+            blocked |= to_fno
+            to_fno = np.zeros_like(to_fno)
+        return Merge(
+            to_dataverse,
+            to_fno,
+            found.adopt,
+            found.conflict,
+            found.hold,
+            found.no_base,
+            found.drift,
+            found.open | blocked,
+        )
+
+    def _newer(self, cases: Sequence[Case]) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+        """Which side a row was changed on last, by each service's own stamp."""
+        modified = self.lane.map.fno.modified
+        out = []
+        for case in cases:
+            fno = str(case.fno.get(modified, "")) if case.fno is not None and modified else ""
+            dataverse = str(case.dataverse.get("modifiedon") or "") if case.dataverse is not None else ""
+            out.append("fno" if fno >= dataverse else "dataverse")
+        return np.array(out, dtype=np.str_)
+
+    # written
+
+    def send(self, work: Work) -> None:
+        """Write; safe to call on another thread, since it touches neither state nor notes."""
+        outcomes: list[Outcome | None] = [None] * len(work.sends)
+        for side, kind in (
+            ("dataverse", "create"),
+            ("dataverse", "update"),
+            ("fno", "create"),
+            ("fno", "update"),
+            ("dataverse", "delete"),
+            ("fno", "delete"),
+        ):
+            places = [
+                k for k, send in enumerate(work.sends) if send.side == side and send.operation.kind == kind
+            ]
+            if not places:
+                continue
+            answered = self._write([work.sends[k] for k in places], bulk=work.bulk and kind == "create")
+            for k, outcome in zip(places, answered, strict=True):
+                outcomes[k] = outcome
+        work.outcomes = [outcome for outcome in outcomes if outcome is not None]
+
+    def _write(self, sends: Sequence[Send], *, bulk: bool) -> list[Outcome]:
+        lane = self.lane
+        side: SideName = sends[0].side
+        table = lane.map.fno.set if side == "fno" else lane.map.dataverse.table
+        columns = list(lane.layout.fno_columns) if side == "fno" else self.dataverse_columns
+        outcomes = lane.side(side).write(
+            table, [send.operation for send in sends], columns=columns, bulk=bulk and side == "dataverse"
+        )
+        if side == "dataverse" and bulk:
+            return outcomes
+        return self._read_back(sends, outcomes, table, columns)
+
+    def _read_back(
+        self, sends: Sequence[Send], outcomes: list[Outcome], table: str, columns: Sequence[str]
+    ) -> list[Outcome]:
+        """A service may acknowledge a write without saying what it now holds: ask."""
+        at = [
+            k
+            for k, (send, outcome) in enumerate(zip(sends, outcomes, strict=True))
+            if outcome.status == "done" and outcome.row is None and send.operation.kind != "delete"
+        ]
+        if not at:
+            return outcomes
+        addresses = [sends[k].operation.address or outcomes[k].id or sends[k].chosen_id or "" for k in at]
+        rows = self.lane.side(sends[0].side).read(table, addresses, columns)
+        out = list(outcomes)
+        for k, row in zip(at, rows, strict=True):
+            if row is not None:
+                out[k] = replace(out[k], row=row, version=version_of(row))
+        return out
+
+    # recorded
+
+    def record(self, work: Work) -> list[Case]:
+        """Note what became of a batch, in one transaction; returns the cases to read again."""
+        if work.sends:
+            self.lane.seams.failpoint("written")
+        again = self.recorder.record(work)
+        self.lane.seams.failpoint("recorded")
+        return again
+
+    # reading
+
+    def keys_of_fno(self, rows: Sequence[Row]) -> list[str]:
+        """Folded integration keys of F&O rows."""
+        lane = self.lane
+        texts = canonical_fno(self._key_layout, rows).texts
+        return [key_text(parts, lane.company) for parts in texts.tolist()]
+
+    @staticmethod
+    def row_id(row: Row) -> str | None:
+        """Record id of an F&O row, where it can be told."""
+        return fno_row_id(row)
+
+    def read_fresh(self, cases: Sequence[Case]) -> None:
+        """Read both sides of these cases by their own identities."""
+        lane = self.lane
+        fno_at = [(case, case.link.fno_key) for case in cases if case.link is not None and case.link.fno_key]
+        if fno_at:
+            rows = lane.fno.read(lane.map.fno.set, [key for _, key in fno_at], lane.layout.fno_columns)
+            for (case, _), row in zip(fno_at, rows, strict=True):
+                case.fno = row
+        dataverse_at = [
+            (case, case.link.dataverse_id)
+            for case in cases
+            if case.link is not None and case.link.dataverse_id
+        ]
+        if dataverse_at:
+            rows = lane.dataverse.read(
+                lane.map.dataverse.table, [id_ for _, id_ in dataverse_at], self.dataverse_columns
+            )
+            for (case, _), row in zip(dataverse_at, rows, strict=True):
+                case.dataverse = row
+        lane.seams.failpoint("read")
+
+    def process_until_settled(self, cases: Sequence[Case]) -> list[InboxEntry]:
+        """Process, and read again what moved meanwhile; returns the entries of rows that keep moving."""
+        left = list(cases)
+        for _ in range(MAX_ATTEMPTS):
+            again = self.process(left)
+            if not again:
+                return []
+            left = again
+            for case in left:
+                case.attempts += 1
+                case.searched = False
+            self.recorder.reload_links(left)
+            self.read_fresh(left)
+        return [entry for case in left for entry in case.entries]

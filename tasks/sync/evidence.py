@@ -1,0 +1,203 @@
+"""Evidence: a delete is believed only when the row is proven gone, and only in small numbers.
+
+Not found is not deleted: a company that security hides answers as if its rows didn't exist, and a row can live on under a new
+id. So every delete needs a second look by id and by key, beside a canary: a row of the same company that must be visible. Above
+the brake the deletes are held and the lane stops until a person approves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from mappings.errors import FatalError
+from mappings.metadata import SideName
+from tasks.state.records import Link
+from tasks.sync.cases import Work
+from tasks.sync.diff import Decision
+from tasks.sync.lane import Lane
+from tasks.sync.notes import Notes
+from tasks.sync.sends import Sends
+
+WINDOW = timedelta(hours=24)
+CANARIES = 20
+"""Links looked at when searching for a canary: the first that is not itself in doubt serves."""
+
+
+def allowance(lane: Lane, paired: int) -> int:
+    """Deletes that pass without asking, in 24 hours, of a lane with so many paired rows."""
+    return max(lane.settings.brake_minimum, int(lane.settings.brake_share * paired))
+
+
+class Evidence:
+    """Judges the deletes of one lane's batches."""
+
+    def __init__(self, lane: Lane, notes: Notes, sends: Sends) -> None:
+        self._lane = lane
+        self._notes = notes
+        self._sends = sends
+
+    def judge(self, work: Work) -> bool:
+        """Hold or confirm what claims to be gone; True when rows turned out to live on and must be judged again."""
+        # the id is gone; the key may live on in a row that was deleted and made again
+        without_id = [
+            i
+            for i, decision in enumerate(work.decisions)
+            if decision in (Decision.DELETE_FNO, Decision.RECREATE_DATAVERSE)
+            and work.cases[i].dataverse is None
+            and work.cases[i].fno is not None
+        ]
+        if without_id and self._relink(work, without_id):
+            return True
+        gone_fno = [
+            i
+            for i, decision in enumerate(work.decisions)
+            if decision in (Decision.DELETE_DATAVERSE, Decision.RECREATE_FNO)
+        ]
+        gone_dataverse = [
+            i
+            for i, decision in enumerate(work.decisions)
+            if decision in (Decision.DELETE_FNO, Decision.RECREATE_DATAVERSE)
+        ]
+        self._judge_side(work, "fno", gone_fno)
+        self._judge_side(work, "dataverse", gone_dataverse)
+        return False
+
+    def _relink(self, work: Work, at: Sequence[int]) -> bool:
+        lane = self._lane
+        queries = [
+            (i, query)
+            for i, query in zip(at, self._sends.key_queries(work, at, company=True), strict=True)
+            if query is not None
+        ]
+        if not queries:
+            return False
+        columns = [*lane.layout.dataverse_columns, "modifiedby"]
+        found = False
+        for (i, _), rows in zip(
+            queries,
+            lane.dataverse.find(lane.map.dataverse.table, [query for _, query in queries], columns),
+            strict=True,
+        ):
+            case = work.cases[i]
+            if len(rows) == 1 and case.link is not None:
+                case.dataverse = rows[0]
+                case.link = replace(
+                    case.link, dataverse_id=str(rows[0][lane.dataverse_table.id_column]), raw_dataverse=None
+                )
+                found = True
+        return found
+
+    def _judge_side(self, work: Work, gone_from: SideName, at: list[int]) -> None:
+        """Rows gone from one side: believe, ignore by policy, or hold the deletes that this would cause."""
+        if not at:
+            return
+        lane = self._lane
+        target: SideName = "dataverse" if gone_from == "fno" else "fno"
+        kind = Decision.DELETE_DATAVERSE if target == "dataverse" else Decision.DELETE_FNO
+        deletes = [i for i in at if work.decisions[i] is kind]
+        policy = lane.map.delete.to_dataverse if target == "dataverse" else lane.map.delete.to_fno
+        if not self._approved(gone_from) and not self._visible(
+            gone_from, {id(work.cases[i]) for i in at}, work
+        ):
+            self._hold(
+                work,
+                at,
+                gone_from,
+                code="not_visible",
+                message=f"{len(at)} row(s) of map {lane.map.name!r}"
+                + (f", company {lane.company}," if lane.company else "")
+                + f" can't be found in {_name(gone_from)}, and neither can any other row there: this looks like lost"
+                " access, not like deletes",
+                remedy=f"check the rights of the integration user in {_name(gone_from)}, then `dualflow deletes approve"
+                f" {lane.map.name!r}` to go on",
+            )
+            return
+        if policy == "ignore":
+            for i in deletes:
+                work.decisions[i] = Decision.DETACH
+            return
+        if not deletes or self._approved(gone_from):
+            return
+        with lane.store.read() as state:
+            paired = state.count_links(lane.pair, lane.map.name, lane.company, "paired")
+            done = state.deleted_since(
+                lane.pair, lane.map.name, lane.company, target, lane.seams.now() - WINDOW
+            )
+        if done + len(deletes) > allowance(lane, paired):
+            self._hold(
+                work,
+                deletes,
+                gone_from,
+                code="delete_brake",
+                message=f"{len(deletes)} row(s) of map {lane.map.name!r}"
+                + (f", company {lane.company}," if lane.company else "")
+                + f" were deleted in {_name(gone_from)}; with {done} in the last 24 hours this is more than"
+                f" {allowance(lane, paired)} of {paired} paired rows",
+                remedy=f"look at `dualflow deletes list`, then `dualflow deletes approve {lane.map.name!r}` or restore the rows",
+            )
+
+    def _approved(self, gone_from: SideName) -> bool:
+        lane = self._lane
+        with lane.store.read() as state:
+            return state.approved(lane.pair, lane.map.name, lane.company, gone_from, lane.seams.now())
+
+    def _visible(self, side: SideName, doubtful: set[int], work: Work) -> bool:
+        """Is a row of the same company, that was there before, still visible on this side?"""
+        lane = self._lane
+        in_doubt = {case.link.id for case in work.cases if id(case) in doubtful and case.link is not None}
+        for case in work.cases:
+            row = case.fno if side == "fno" else case.dataverse
+            if row is not None and id(case) not in doubtful and case.link is not None:
+                return True  # another row of this very batch was read a moment ago
+        with lane.store.read() as state:
+            own = state.iterate_links(lane.pair, lane.map.name, lane.company, 0, CANARIES + len(in_doubt))
+        candidates = [link for link in own if link.id not in in_doubt and link.state != "half"]
+        if candidates:
+            return self._any_there(side, lane.map.fno.set, lane.map.dataverse.table, candidates[:CANARIES])
+        return self._visible_elsewhere(side)
+
+    def _visible_elsewhere(self, side: SideName) -> bool:
+        """A table that held nothing else has no canary of its own: a row of the same company in another table serves."""
+        lane = self._lane
+        for other in lane.catalogue.maps.values():
+            if other.name == lane.map.name or other.company_specific != lane.map.company_specific:
+                continue
+            with lane.store.read() as state:
+                links = [
+                    link
+                    for link in state.iterate_links(lane.pair, other.name, lane.company, 0, CANARIES)
+                    if link.state == "paired"
+                ]
+            if links and self._any_there(side, other.fno.set, other.dataverse.table, links):
+                return True
+        return False
+
+    def _any_there(self, side: SideName, fno_set: str, table: str, links: Sequence[Link]) -> bool:
+        lane = self._lane
+        if side == "fno":
+            addresses = [link.fno_key for link in links if link.fno_key is not None]
+            columns = list(addresses[0]) if addresses else []
+            return (
+                any(row is not None for row in lane.fno.read(fno_set, addresses, columns))
+                if addresses
+                else False
+            )
+        ids = [link.dataverse_id for link in links if link.dataverse_id is not None]
+        column = lane.dataverse.table(table).id_column
+        return any(row is not None for row in lane.dataverse.read(table, ids, [column])) if ids else False
+
+    def _hold(
+        self, work: Work, at: Sequence[int], gone_from: SideName, *, code: str, message: str, remedy: str
+    ) -> None:
+        for i in at:
+            work.decisions[i] = Decision.HOLD
+            self._notes.hold_delete(work, i, gone_from, code, message, remedy)
+        work.error = FatalError(
+            message, code=code, remedy=remedy, map=self._lane.map.name, company=self._lane.company
+        )
+
+
+def _name(side: SideName) -> str:
+    return "F&O" if side == "fno" else "Dataverse"

@@ -1,0 +1,337 @@
+"""Initial sync of one lane: pair what stands on both sides, create what stands on one, settle what differs.
+
+Dataverse is looked over first, in pages, into a staging table of the state (key, version, digests); then F&O is read in the order
+of its key and each page is matched against it; what no F&O row claimed comes last. So memory stays a page whatever the tables'
+size, an interrupted run goes on where the links end, and reading, comparing and writing overlap.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+import numpy as np
+
+from tasks.connectors.side import Row
+from tasks.state.leases import Lease
+from tasks.state.records import Sighting
+from tasks.sync.cases import Case, Work, version_of
+from tasks.sync.delta import drain
+from tasks.sync.engine import Engine
+from tasks.sync.feeds import company_filter
+from tasks.sync.intents import pack
+from tasks.sync.lane import Lane
+from tasks.sync.mode import Mode
+from tasks.transform.digests import key_text, raw_digests
+from tasks.transform.matching import match_values
+
+log = logging.getLogger("dualflow.initial")
+
+T = TypeVar("T")
+
+Progress = Callable[[int], None]
+"""Told how many rows were worked on since the last call."""
+
+
+class InitialSync:
+    """First connection of one lane."""
+
+    def __init__(self, lane: Lane, lease: Lease, mode: Mode, progress: Progress | None = None) -> None:
+        self.lane = lane
+        self.lease = lease
+        self.mode = mode
+        self.engine = Engine(lane, lease, mode)
+        self._progress = progress or (lambda _: None)
+        self._flying: deque[tuple[Work, Future[None]]] = deque()
+        self._again: list[Case] = []
+        self._sighted = 0
+
+    def run(self) -> None:
+        """Bring the lane to where both sides are equal; safe to run again at any time, after any crash."""
+        lane = self.lane
+        executor = lane.seams.executor(lane.settings.connections)
+        try:
+            self._sight_dataverse()
+            self._walk_fno(executor)
+            self._walk_unclaimed(executor)
+            self._land(0)
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+        if self._again:
+            self._settle_again()
+        with lane.store.transaction(self.lease) as tx:
+            tx.clear_sightings(lane.pair, lane.map.name, lane.company)
+        if self.mode.write:
+            # self references and whatever else waited for a row of this very map
+            drain(lane, self.lease, engine=self.engine)
+
+    # Dataverse
+
+    def _dataverse_filter(self) -> str | None:
+        """Rows of the lane's company and rows without any: the map's own filter is applied afterwards, to tell them apart."""
+        lane = self.lane
+        if lane.company_value is None:
+            return None
+        return f"{lane.company_value} eq {lane.company_id} or {lane.company_value} eq null"
+
+    def _sight_dataverse(self) -> None:
+        lane = self.lane
+        with lane.store.transaction(self.lease) as tx:
+            tx.clear_sightings(lane.pair, lane.map.name, lane.company)
+        for page in lane.dataverse.pages(
+            lane.map.dataverse.table,
+            columns=self.engine.dataverse_columns,
+            filter=self._dataverse_filter(),
+            size=lane.settings.dataverse_page_size,
+        ):
+            lane.counts.read_dataverse += len(page)
+            self._sighted += len(page)
+            for rows in _chunks(page, lane.settings.page_size):
+                self._sight(rows)
+            lane.store.renew(self.lease)
+
+    def _sight(self, rows: Sequence[Row]) -> None:
+        lane, comparer = self.lane, self.engine.comparer
+        canonical, _ = comparer.dataverse(rows)
+        digests = comparer.digests(canonical)
+        takes = comparer.dataverse_mask(rows).tolist()
+        matches = [match_values(rows, columns) for columns in lane.map.match]
+        key_texts = canonical.texts[:, list(lane.layout.key_pairs)].tolist()
+        sightings = []
+        for i, row in enumerate(rows):
+            blank = lane.company_value is not None and row.get(lane.company_value) is None
+            parts = key_texts[i]
+            sightings.append(
+                Sighting(
+                    pair=lane.pair,
+                    map=lane.map.name,
+                    company=lane.company,
+                    side="dataverse",
+                    row=str(row[lane.dataverse_table.id_column]),
+                    key=key_text(parts, lane.company) if all(parts) else None,
+                    version=version_of(row),
+                    digests=pack(digests[i]),
+                    verdict="blank" if blank else "in" if takes[i] else "out",
+                    match=[values[i] for values in matches] or None,
+                )
+            )
+        with lane.store.transaction(self.lease) as tx:
+            tx.put_sightings(sightings)
+
+    # F&O
+
+    def _walk_fno(self, executor: Executor) -> None:
+        lane = self.lane
+        for page in lane.fno.pages(
+            lane.map.fno.set,
+            columns=lane.layout.fno_columns,
+            filter=company_filter([lane]),
+            size=lane.settings.fno_page_size,
+        ):
+            lane.counts.read_fno += len(page)
+            for rows in _chunks(page, lane.settings.page_size):
+                lane.seams.failpoint("read")
+                self._match_fno(rows, executor)
+                self._progress(len(rows))
+            lane.store.renew(self.lease)
+
+    def _match_fno(self, rows: Sequence[Row], executor: Executor) -> None:
+        lane, engine = self.lane, self.engine
+        takes = engine.comparer.fno_mask(rows)
+        lane.counts.out_of_scope += int((~takes).sum())
+        rows = [row for row, taken in zip(rows, takes.tolist(), strict=True) if taken]
+        if not rows:
+            return
+        keys = engine.keys_of_fno(rows)
+        with lane.store.read() as state:
+            links = state.links_by_key(lane.pair, lane.map.name, lane.company, keys)
+            sightings = (
+                state.sightings_by_key(lane.pair, lane.map.name, lane.company, "dataverse", keys)
+                if self._sighted
+                else {}
+            )
+            linked_ids = [link.dataverse_id for link in links.values() if link.dataverse_id]
+            sighted_ids = (
+                state.sightings_by_row(lane.pair, lane.map.name, lane.company, "dataverse", linked_ids)
+                if self._sighted and linked_ids
+                else {}
+            )
+        unmatched = [
+            row for key, row in zip(keys, rows, strict=True) if key not in links and key not in sightings
+        ]
+        by_match = self._by_match(unmatched)
+        raw = (
+            raw_digests(rows, lane.layout.fno_columns, lane.secret).astype(np.int64).tolist()
+            if links
+            else [0] * len(rows)
+        )
+        cases: list[Case] = []
+        to_read: list[tuple[Case, str]] = []
+        claimed: list[str] = []
+        for key, row, digest in zip(keys, rows, raw, strict=True):
+            link, hits = links.get(key), sightings.get(key, [])
+            if link is not None and link.dataverse_id:
+                claimed.append(link.dataverse_id)
+                seen = sighted_ids.get(link.dataverse_id)
+                if (
+                    link.state == "paired"
+                    and link.raw_fno == digest
+                    and seen is not None
+                    and seen.version == link.dataverse_version
+                    and link.layout_id == lane.layout_id
+                ):
+                    lane.counts.equal += 1
+                    continue
+                case = Case(link=link, fno=row, searched=True)
+                cases.append(case)
+                to_read.append((case, link.dataverse_id))
+                continue
+            case = Case(link=link, fno=row, searched=True)
+            hit = _one_of(hits) or by_match.get(id(row))
+            if hit is not None:
+                case.stamp = hit.verdict == "blank" or hit.key is None
+                to_read.append((case, hit.row))
+                claimed.append(hit.row)
+            elif hits:
+                claimed += [each.row for each in hits]
+                case.searched = False  # several rows claim the key: the search by key will say so
+            cases.append(case)
+        self._read_dataverse(to_read)
+        if claimed:
+            with lane.store.transaction(self.lease) as tx:
+                tx.mark_matched(lane.pair, lane.map.name, lane.company, "dataverse", claimed)
+        self._submit(cases, executor)
+
+    def _by_match(self, rows: Sequence[Row]) -> dict[int, Sighting]:
+        """Counterparts by the map's match rules: only where one row of each side has these values."""
+        lane = self.lane
+        out: dict[int, Sighting] = {}
+        if not lane.map.match or not self._sighted or not rows:
+            return out
+        canonical_pairs = {pair.pair.dataverse: pair.pair.fno for pair in lane.layout.pairs}
+        for rule, columns in enumerate(lane.map.match):
+            properties = [canonical_pairs.get(column) for column in columns]
+            if any(name is None for name in properties):
+                continue
+            values = match_values(rows, [name for name in properties if name is not None])
+            asked = [value for value in values if value is not None]
+            with lane.store.read() as state:
+                hits = state.sightings_by_match(
+                    lane.pair, lane.map.name, lane.company, "dataverse", rule, asked
+                )
+            for row, value in zip(rows, values, strict=True):
+                if value is None or id(row) in out or values.count(value) > 1:
+                    continue
+                found = [hit for hit in hits.get(value, []) if hit.key is None and not hit.matched]
+                if len(found) == 1:
+                    out[id(row)] = found[0]
+        return out
+
+    def _read_dataverse(self, to_read: Sequence[tuple[Case, str]]) -> None:
+        if not to_read:
+            return
+        lane = self.lane
+        rows = lane.dataverse.read(
+            lane.map.dataverse.table, [id_ for _, id_ in to_read], self.engine.dataverse_columns
+        )
+        for (case, _), row in zip(to_read, rows, strict=True):
+            case.dataverse = row
+
+    # what only Dataverse has
+
+    def _walk_unclaimed(self, executor: Executor) -> None:
+        lane = self.lane
+        if not self._sighted:
+            return
+        after = 0
+        while True:
+            with lane.store.read() as state:
+                page = state.iterate_sightings(
+                    lane.pair,
+                    lane.map.name,
+                    lane.company,
+                    "dataverse",
+                    after=after,
+                    limit=lane.settings.page_size,
+                    unmatched=True,
+                )
+            if not page:
+                return
+            after = page[-1].id
+            self._settle_unclaimed(page, executor)
+            self._progress(len(page))
+            lane.store.renew(self.lease)
+
+    def _settle_unclaimed(self, page: Sequence[Sighting], executor: Executor) -> None:
+        lane = self.lane
+        wanted = [each for each in page if each.verdict == "in"]
+        lane.counts.out_of_scope += len(page) - len(wanted)
+        if not wanted:
+            return
+        ids = [each.row for each in wanted]
+        with lane.store.read() as state:
+            links = state.links_by_id(lane.pair, lane.map.name, lane.company, ids)
+        rows = lane.dataverse.read(lane.map.dataverse.table, ids, self.engine.dataverse_columns)
+        cases = []
+        linked: list[Case] = []
+        for each, row in zip(wanted, rows, strict=True):
+            if row is None:
+                continue
+            case = Case(link=links.get(each.row), dataverse=row)
+            cases.append(case)
+            if case.link is not None and case.link.fno_key is not None:
+                linked.append(case)
+        if linked:
+            addresses = [case.link.fno_key for case in linked if case.link is not None and case.link.fno_key]
+            found = lane.fno.read(lane.map.fno.set, addresses, lane.layout.fno_columns)
+            for case, row in zip(linked, found, strict=True):
+                case.fno = row
+        self._submit(cases, executor)
+
+    # overlap
+
+    def _submit(self, cases: Sequence[Case], executor: Executor) -> None:
+        """Prepare here, write on the executor, record here in order: reading goes on meanwhile."""
+        if not cases:
+            return
+        work = self.engine.prepare(cases, bulk=True)
+        if not work.sends:
+            self._again += self.engine.record(work)
+            return
+        self._flying.append((work, executor.submit(self.engine.send, work)))
+        self._land(2 * self.lane.settings.connections)
+
+    def _land(self, room: int) -> None:
+        """Record finished batches until no more than `room` are under way."""
+        while self._flying and (len(self._flying) > room or self._flying[0][1].done()):
+            work, future = self._flying.popleft()
+            future.result()
+            self._again += self.engine.record(work)
+
+    def _settle_again(self) -> None:
+        for cases in _chunks(self._again, self.lane.settings.page_size):
+            for case in cases:
+                case.attempts += 1
+                case.searched = False
+            self.engine.recorder.reload_links(cases)
+            self.engine.read_fresh(cases)
+            self.engine.process_until_settled(cases)
+        self._again = []
+
+
+def _one_of(hits: Sequence[Sighting]) -> Sighting | None:
+    """The row that a key pairs with: the only one inside the company, else the only one without a company."""
+    inside = [hit for hit in hits if hit.verdict != "blank"]
+    if len(inside) == 1:
+        return inside[0]
+    if not inside and len(hits) == 1:
+        return hits[0]
+    return None
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,123 @@
+"""Intents and bases: what was about to be written, and what each side held when it was last settled.
+
+Both are stored as bytes of 64-bit digests, one per field pair of the lane's layout. An intent holds two such rows: the digests
+about to stand on the target and the digests of the source that they came from. A target that holds its intent was written by us,
+whatever happened to the answer; so a crash between write and record can't be mistaken for a user's edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tasks.state.records import Link
+from tasks.sync.diff import UNKNOWN, Digests, Flags
+from tasks.sync.lane import Lane
+
+
+def pack(digests: Digests) -> bytes:
+    """Bytes of a row of digests."""
+    return digests.astype("<u8", copy=False).tobytes()
+
+
+def unpack(data: bytes, pairs: int) -> Digests:
+    """The row of digests behind `data`."""
+    return np.frombuffer(data, dtype="<u8", count=pairs).astype(np.uint64)
+
+
+def pack_intent(target: Digests, source: Digests, pairs: Flags) -> bytes:
+    """Intent of one write: digests of the pairs it carries, `UNKNOWN` for the others."""
+    return pack(np.where(pairs, target, UNKNOWN)) + pack(np.where(pairs, source, UNKNOWN))
+
+
+class Layouts:
+    """Reads stored digests whatever layout they were written with; pairs that changed since are unknown."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._places: dict[int, list[int]] = {}
+
+    def _places_of(self, layout_id: int) -> list[int]:
+        """For each pair of today's layout its place in the stored one, -1 where its meaning changed."""
+        if layout_id not in self._places:
+            with self._lane.store.read() as state:
+                stored = state.layout_by_id(layout_id)
+            old = {(pair, type_id): place for place, (pair, type_id) in enumerate(stored.pairs)}
+            self._places[layout_id] = [
+                old.get((pair.pair.id, pair.type_id), -1) for pair in self._lane.layout.pairs
+            ]
+        return self._places[layout_id]
+
+    def _row(self, data: bytes | None, link: Link, part: int = 0) -> Digests | None:
+        if data is None:
+            return None
+        pairs = self._lane.pairs
+        if link.layout_id == self._lane.layout_id:
+            return unpack(data[part * 8 * pairs :], pairs)
+        if link.layout_id is None:
+            return np.zeros(pairs, dtype=np.uint64)
+        places = self._places_of(link.layout_id)
+        with self._lane.store.read() as state:
+            size = len(state.layout_by_id(link.layout_id).pairs)
+        stored = unpack(data[part * 8 * size :], size)
+        return np.array([stored[place] if place >= 0 else UNKNOWN for place in places], dtype=np.uint64)
+
+    def bases(self, links: Sequence[Link | None]) -> tuple[Digests, Digests]:
+        """Bases of both sides, shape (links, pairs); unknown where there is no link."""
+        pairs = self._lane.pairs
+        fno = np.zeros((len(links), pairs), dtype=np.uint64)
+        dataverse = np.zeros((len(links), pairs), dtype=np.uint64)
+        for i, link in enumerate(links):
+            if link is None or link.base_fno is None:
+                continue
+            row = self._row(link.base_fno, link)
+            if row is not None:
+                fno[i] = row
+                other = self._row(link.base_dataverse, link)
+                dataverse[i] = row if other is None else other
+        return fno, dataverse
+
+    def intent(self, data: bytes | None, link: Link) -> tuple[Digests, Digests] | None:
+        """(target, source) digests of an open intent."""
+        if data is None:
+            return None
+        target, source = self._row(data, link, 0), self._row(data, link, 1)
+        return None if target is None or source is None else (target, source)
+
+
+def settle_intent(
+    intent: tuple[Digests, Digests],
+    now: Digests,
+    base_target: Digests,
+    base_source: Digests,
+    *,
+    created: bool,
+    ours: bool,
+) -> Flags:
+    """Move the bases (in place) of one row to what an open intent proves.
+
+    Args:
+        intent: Digests about to stand on the target, and those of the source they came from; 0 = not part of the write.
+        now: Digests of the target as just read.
+        created: The write was a create and the row is there: it happened, whatever became of single values.
+        ours: The target names us as the last to modify the row: what differs is the service's own normalization.
+
+    Returns: the pairs that the service normalized.
+    """
+    target, source = intent
+    part = target != UNKNOWN
+    hit = part & (now == target)
+    base_target[hit] = target[hit]
+    base_source[hit] = source[hit]
+    normalized: Flags = np.zeros(part.shape, dtype=bool)
+    rest = part & ~hit
+    if created and rest.any():
+        base_source[rest] = source[rest]
+        if ours:
+            base_target[rest] = now[rest]
+            normalized = np.asarray(rest, dtype=bool)
+        else:
+            # somebody changed the row after we made it: the difference is that person's edit
+            base_target[rest] = target[rest]
+    return normalized

@@ -1,0 +1,256 @@
+"""Record: what a batch leaves in the state, in one transaction.
+
+Only units that were sent *and* acknowledged move their base: the source's to the digest that was read, the target's to the digest
+of what the service says it now holds. Everything else (parked, deferred, held, waiting) keeps the base it had, so it is judged
+again when its row is looked at next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tasks.connectors.side import Outcome
+from tasks.state.leases import Lease
+from tasks.state.records import Link
+from tasks.state.store import Transaction
+from tasks.sync.cases import Case, Send, Work
+from tasks.sync.compare import Comparer
+from tasks.sync.diff import Digests
+from tasks.sync.intents import pack, pack_intent
+from tasks.sync.lane import Lane
+from tasks.sync.notes import Notes
+from tasks.sync.results import Results, new_link
+
+MAX_KEPT = 3
+"""Repairs of one unit without anybody's change before it is parked as not kept."""
+
+
+class Recorder:
+    """Stores the batches of one lane under one lease."""
+
+    def __init__(self, lane: Lane, lease: Lease, notes: Notes, comparer: Comparer) -> None:
+        self._lane = lane
+        self._lease = lease
+        self._notes = notes
+        self._comparer = comparer
+        self._busy = False
+
+    # intents
+
+    def note_intents(self, work: Work) -> None:
+        """Store what is about to be written, before any of it goes out."""
+        lane, comparison = self._lane, work.comparison
+        work.links = [case.link for case in work.cases]
+        new: list[int] = []
+        changed: set[int] = set()
+        for send in work.sends:
+            if send.operation.kind == "delete":
+                continue
+            i = send.case
+            source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
+            intent = pack_intent(source, source, send.pairs)
+            link = work.links[i]
+            if link is None:
+                link = new_link(lane, work, i, "half")
+                new.append(i)
+            elif i not in new:
+                link = replace(link)
+                changed.add(i)
+            if send.operation.kind == "create":
+                # a fresh start: whatever the link remembered belongs to a row that is gone
+                link = replace(link, state="half", base_fno=None, base_dataverse=None, kept=None)
+                if send.side == "dataverse":
+                    link = replace(link, dataverse_id=send.chosen_id, raw_dataverse=None)
+                else:
+                    link = replace(link, fno_key=dict(send.operation.address or {}), raw_fno=None)  # type: ignore[arg-type]
+            if send.side == "dataverse":
+                link = replace(link, intent_dataverse=intent, layout_id=self._relaid(work, i, link))
+            else:
+                link = replace(link, intent_fno=intent, layout_id=self._relaid(work, i, link))
+            work.links[i] = link
+        with lane.store.transaction(self._lease) as tx:
+            if new:
+                ids = tx.insert_links([_there(work.links[i]) for i in new])
+                for i, id_ in zip(new, ids, strict=True):
+                    work.links[i] = replace(_there(work.links[i]), id=id_)
+            if changed:
+                tx.update_links([_there(work.links[i]) for i in sorted(changed)])
+
+    def _relaid(self, work: Work, i: int, link: Link) -> int:
+        """Stored digests of one link share one layout: rewrite the bases in today's when it differs."""
+        lane, comparison = self._lane, work.comparison
+        if link.layout_id != lane.layout_id and link.base_fno is not None:
+            link = replace(
+                link, base_fno=pack(comparison.base_fno[i]), base_dataverse=pack(comparison.base_dataverse[i])
+            )
+            work.links[i] = link
+        return lane.layout_id
+
+    # results
+
+    def record(self, work: Work) -> list[Case]:
+        """Store everything about a batch; returns the cases to read again."""
+        if not work.links:
+            work.links = [case.link for case in work.cases]
+        returned = self._returned(work)
+        results = Results(work, self._lane)
+        results.merged()
+        for k, (send, outcome) in enumerate(zip(work.sends, work.outcomes, strict=True)):
+            self._apply(work, results, send, outcome, returned.get(k))
+        self._store(work, results)
+        return [work.cases[i] for i in sorted(results.again)]
+
+    def _returned(self, work: Work) -> dict[int, Digests]:
+        """Digests of what the services say they now hold, for the writes that were answered with the row."""
+        out: dict[int, Digests] = {}
+        for side in ("fno", "dataverse"):
+            at = [
+                (k, outcome.row)
+                for k, (send, outcome) in enumerate(zip(work.sends, work.outcomes, strict=True))
+                if send.side == side and outcome.status == "done" and outcome.row is not None
+            ]
+            if not at:
+                continue
+            rows = [row for _, row in at]
+            canonical = self._comparer.fno(rows) if side == "fno" else self._comparer.dataverse(rows)[0]
+            for (k, _), digest in zip(at, self._comparer.digests(canonical), strict=True):
+                out[k] = digest
+        return out
+
+    def _apply(
+        self, work: Work, results: Results, send: Send, outcome: Outcome, held: Digests | None
+    ) -> None:
+        """Let one answer count."""
+        i, kind = send.case, send.operation.kind
+        if kind == "delete":
+            self._apply_delete(work, results, send, outcome)
+        elif outcome.status == "done":
+            if kind == "create":
+                results.created(send, outcome, held)
+            else:
+                results.updated(send, outcome, held)
+                self._count_kept(work, results, send)
+            if held is not None:
+                results.count_normalized(self._notes, send, held)
+            self._notes.history(work, i, kind, send.side, send.pairs)
+            counts = self._lane.counts
+            name = f"{kind}d_{send.side}"
+            setattr(counts, name, getattr(counts, name) + 1)
+        elif outcome.status == "refused":
+            retry = kind == "create" and work.cases[i].attempts == 0
+            results.not_written(send, unlink=kind == "create" and not retry)
+            if retry:
+                # "already exists" can't be told from the text: look by key and let the diff decide
+                results.again.add(i)
+            else:
+                self._notes.park_refused(work, i, send.side, kind, outcome.error)
+        else:
+            # moved, gone, unsent or unknown: read again; an unknown outcome keeps its intent and is recognized by it
+            if outcome.status != "unknown":
+                results.not_written(send, unlink=False)
+            results.again.add(i)
+            work.unsettled.add(i)
+
+    def _apply_delete(self, work: Work, results: Results, send: Send, outcome: Outcome) -> None:
+        i, lane = send.case, self._lane
+        if outcome.status in ("done", "absent"):
+            results.unlink.add(i)
+            if outcome.status == "done":
+                results.deleted[send.side] = results.deleted.get(send.side, 0) + 1
+                name = f"deleted_{send.side}"
+                setattr(lane.counts, name, getattr(lane.counts, name) + 1)
+                self._notes.history(work, i, "delete", send.side, None)
+        elif outcome.status == "refused":
+            self._notes.park_refused(work, i, send.side, "delete", outcome.error)
+        else:
+            results.again.add(i)
+
+    def _count_kept(self, work: Work, results: Results, send: Send) -> None:
+        """A unit that we repair again and again without anybody changing it at its source is given up."""
+        if work.merges is None or send.case not in results.place_of:
+            return
+        place = results.place_of[send.case]
+        link = results.links[send.case]
+        if link is None:
+            return
+        kept = dict(link.kept or {})
+        for unit in np.flatnonzero(work.merges.drift[place]).tolist():
+            count = int(kept.get(str(unit), 0)) + 1
+            kept[str(unit)] = count
+            if count >= MAX_KEPT:
+                self._notes.park_not_kept(work, send.case, unit)
+        for unit in np.flatnonzero(
+            (work.merges.to_dataverse | work.merges.to_fno)[place] & ~work.merges.drift[place]
+        ).tolist():
+            kept.pop(str(unit), None)
+        results.links[send.case] = replace(link, kept=kept or None)
+
+    def _store(self, work: Work, results: Results) -> None:
+        lane, now = self._lane, self._lane.seams.now()
+        results.finish()
+        inserts, updates, deletes = results.changes()
+        with lane.store.transaction(self._lease) as tx:
+            if inserts:
+                ids = tx.insert_links(inserts)
+                results.inserted(ids)
+            if updates:
+                tx.update_links(updates)
+            if deletes:
+                tx.delete_links(deletes)
+            if self._listed(tx):
+                self._clear(tx, work, results)
+            entries = [
+                entry for i, case in enumerate(work.cases) if i not in results.again for entry in case.entries
+            ]
+            if entries:
+                tx.drop_inbox(entries)
+            if work.parked:
+                tx.park(work.parked)
+            if work.waiting:
+                tx.wait(work.waiting)
+            if work.conflicts:
+                tx.record_conflicts(work.conflicts)
+            if work.history:
+                tx.add_history(work.history)
+            for side, count in results.deleted.items():
+                tx.note_deleted(lane.pair, lane.map.name, lane.company, side, count, now)
+            if work.error is not None:
+                tx.save_lane_state(lane.pair, lane.map.name, lane.company, "error", str(work.error))
+        results.hand_back()
+
+    def _clear(self, tx: Transaction, work: Work, results: Results) -> None:
+        """Forget what these rows were listed for: they were just judged anew, and are listed again where needed."""
+        lane = self._lane
+        judged = [i for i in range(len(work.cases)) if i not in results.again]
+        names = {name for i in judged for name in self._notes.names(work.cases[i])}
+        tx.stop_waiting(lane.pair, lane.map.name, lane.company, names)
+        # a row that is parked again keeps its place and its number of attempts
+        parked = {(row.side, row.row) for row in work.parked}
+        held = {name for i in judged if i in work.kept_parked for name in self._notes.names(work.cases[i])}
+        tx.unpark(lane.pair, lane.map.name, lane.company, names - parked - held)
+
+    def _listed(self, tx: Transaction) -> bool:
+        """Is any row of this lane parked or waiting? Most of the time none is, and nothing needs to be cleared."""
+        lane = self._lane
+        if self._busy is not True:
+            self._busy = tx.any_listed(lane.pair, lane.map.name, lane.company)
+        return self._busy
+
+    def reload_links(self, cases: Sequence[Case]) -> None:
+        """Fetch the links of these cases again, after a record changed them."""
+        lane = self._lane
+        ids = [case.link.id for case in cases if case.link is not None and case.link.id]
+        with lane.store.read() as state:
+            links = {link.id: link for link in state.links_of(ids)} if ids else {}
+        for case in cases:
+            if case.link is not None:
+                case.link = links.get(case.link.id)
+
+
+def _there(link: Link | None) -> Link:
+    if link is None:
+        raise AssertionError("a write without a link that notes it")
+    return link

@@ -1,0 +1,299 @@
+"""Results: the links of a batch after its answers came in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from mappings.metadata import SideName
+from tasks.connectors.side import Outcome
+from tasks.state.records import Link
+from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
+from tasks.sync.diff import UNKNOWN, Digests
+from tasks.sync.intents import pack
+from tasks.sync.lane import Lane
+from tasks.sync.notes import Notes
+from tasks.transform.digests import key_text, raw_digests
+
+LinkState = Literal["half", "paired", "detached"]
+
+
+def new_link(lane: Lane, work: Work, i: int, state: LinkState) -> Link:
+    """The link of a row that had none."""
+    case, comparison = work.cases[i], work.comparison
+    texts = comparison.texts_fno if case.fno is not None else comparison.texts_dataverse
+    parts = [str(texts[i, p]) for p in lane.layout.key_pairs]
+    return Link(
+        id=0,
+        pair=lane.pair,
+        map=lane.map.name,
+        company=lane.company,
+        table=lane.map.dataverse.table,
+        key=key_text(parts, lane.company),
+        fno_key=lane.fno_address(case.fno) if case.fno is not None else None,
+        fno_row=fno_row_id(case.fno) if case.fno is not None else None,
+        dataverse_id=str(case.dataverse[lane.dataverse_table.id_column])
+        if case.dataverse is not None
+        else None,
+        state=state,
+        layout_id=lane.layout_id,
+        key_text=spelled(lane, case, parts),
+    )
+
+
+def spelled(lane: Lane, case: Case, parts: Sequence[str]) -> list[str]:
+    """Key parts as F&O spells them (Dataverse where F&O has no row): what is written into references."""
+    out = []
+    for p, text in zip(lane.layout.key_pairs, parts, strict=True):
+        pair = lane.layout.pairs[p].pair
+        value = case.fno.get(pair.fno) if case.fno is not None and pair.fno else None
+        if value is None and case.dataverse is not None and pair.lookup is None and pair.dataverse:
+            value = case.dataverse.get(pair.dataverse)
+        out.append(value if isinstance(value, str) and pair.values is None else text)
+    return out
+
+
+class Results:
+    """Bases, ids and versions of a batch's rows, moved by what the services acknowledged and by nothing else."""
+
+    def __init__(self, work: Work, lane: Lane) -> None:
+        self.work = work
+        self.lane = lane
+        self.links: list[Link | None] = list(work.links)
+        self.base_fno = work.comparison.base_fno
+        self.base_dataverse = work.comparison.base_dataverse
+        self.place_of = {i: place for place, i in enumerate(work.merge_rows)}
+        self.again: set[int] = set(work.again)
+        self.unlink: set[int] = set(work.unlink)
+        self.deleted: dict[SideName, int] = {}
+        self._touched: set[int] = set(work.detach)
+        self._written: set[tuple[int, SideName]] = set()
+        self._inserts: list[int] = []
+        for i in work.detach:
+            link = self.links[i]
+            if link is not None:
+                self.links[i] = replace(link, state="detached")
+
+    # decisions that need no answer
+
+    def merged(self) -> None:
+        """Pairs, adoptions and settled intents of rows that stand on both sides."""
+        work, lane = self.work, self.lane
+        if work.merges is not None:
+            unit_of = lane.directions.unit_of
+            adopted = work.merges.adopt[:, unit_of]
+            for place, i in enumerate(work.merge_rows):
+                case, link = work.cases[i], self.links[i]
+                new = link is None
+                if new:
+                    link = new_link(lane, work, i, "paired")
+                    self.links[i] = link
+                    lane.counts.paired += 1
+                if new or adopted[place].any() or (link is not None and self._stale(case, link)):
+                    self._touched.add(i)
+                if adopted[place].any():
+                    units = adopted[place]
+                    self.base_fno[i] = np.where(units, work.comparison.fno[i], self.base_fno[i])
+                    self.base_dataverse[i] = np.where(
+                        units, work.comparison.dataverse[i], self.base_dataverse[i]
+                    )
+                if link is not None and link.state != "paired":
+                    self.links[i] = replace(link, state="paired")
+                    self._touched.add(i)
+            quiet = work.merges.quiet
+            lane.counts.equal += int(quiet.sum())
+        for i, link in enumerate(self.links):
+            if link is not None and (link.intent_dataverse is not None or link.intent_fno is not None):
+                # read back: whatever the intents proved is in the bases by now
+                case = work.cases[i]
+                settled_dataverse = case.dataverse is not None
+                settled_fno = case.fno is not None
+                sending = {send.side for send in work.sends if send.case == i}
+                changes: dict[str, None] = {}
+                if settled_dataverse and "dataverse" not in sending:
+                    changes["intent_dataverse"] = None
+                if settled_fno and "fno" not in sending:
+                    changes["intent_fno"] = None
+                if changes:
+                    self.links[i] = replace(link, **changes)  # type: ignore[arg-type]
+                    self._touched.add(i)
+
+    def _stale(self, case: Case, link: Link) -> bool:
+        """Does the link still remember older versions, names or an older layout?"""
+        return (
+            link.layout_id != self.lane.layout_id
+            or (case.dataverse is not None and link.dataverse_version != version_of(case.dataverse))
+            or link.raw_fno is None
+            or case.fno is not None
+        )
+
+    # answers
+
+    def created(self, send: Send, outcome: Outcome, held: Digests | None) -> None:
+        """A new row stands: both bases begin."""
+        i, lane, comparison = send.case, self.lane, self.work.comparison
+        link = self._link(i)
+        target = comparison.fno if send.side == "dataverse" else comparison.dataverse
+        now = held if held is not None else target[i]
+        # what was not sent counts as empty on the target; what only flows the other way is settled as it is at the source
+        flows = lane.directions.pair_to_dataverse if send.side == "dataverse" else lane.directions.pair_to_fno
+        source_base = np.where(send.pairs, target[i], np.where(flows, lane.empty, target[i]))
+        target_base = np.where(send.pairs, now, lane.empty)
+        if send.side == "dataverse":
+            self.base_fno[i], self.base_dataverse[i] = source_base, target_base
+            link = replace(
+                link,
+                state="paired",
+                dataverse_id=outcome.id or send.chosen_id,
+                dataverse_version=outcome.version,
+                # without a representation the intent stays open until the row is read back
+                intent_dataverse=None if held is not None else link.intent_dataverse,
+                raw_dataverse=None,
+            )
+        else:
+            self.base_dataverse[i], self.base_fno[i] = source_base, target_base
+            sent = send.operation.address
+            address: dict[str, object] = {}
+            if outcome.row is not None:
+                address = lane.fno_address(outcome.row)
+            elif isinstance(sent, Mapping):
+                address = dict(sent)
+            link = replace(
+                link,
+                state="paired",
+                fno_key=address,
+                fno_row=fno_row_id(outcome.row) if outcome.row is not None else None,
+                intent_fno=None,
+                raw_fno=None,
+            )
+        self.links[i] = link
+        self._touched.add(i)
+        self._written.add((i, send.side))
+
+    def updated(self, send: Send, outcome: Outcome, held: Digests | None) -> None:
+        """The units that were sent stand on the target as the service says."""
+        i, comparison = send.case, self.work.comparison
+        link = self._link(i)
+        source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
+        now = held if held is not None else source
+        if send.side == "dataverse":
+            self.base_fno[i] = np.where(send.pairs, source, self.base_fno[i])
+            self.base_dataverse[i] = np.where(send.pairs, now, self.base_dataverse[i])
+            link = replace(
+                link,
+                dataverse_version=outcome.version,
+                intent_dataverse=None if held is not None else link.intent_dataverse,
+                raw_dataverse=None,
+            )
+        else:
+            self.base_dataverse[i] = np.where(send.pairs, source, self.base_dataverse[i])
+            self.base_fno[i] = np.where(send.pairs, now, self.base_fno[i])
+            link = replace(link, intent_fno=None if held is not None else link.intent_fno, raw_fno=None)
+        self.links[i] = link
+        self._touched.add(i)
+        self._written.add((i, send.side))
+
+    def not_written(self, send: Send, *, unlink: bool) -> None:
+        """Nothing happened: the intent is void."""
+        i = send.case
+        link = self._link(i)
+        self.links[i] = (
+            replace(link, intent_dataverse=None)
+            if send.side == "dataverse"
+            else replace(link, intent_fno=None)
+        )
+        self._touched.add(i)
+        if unlink and link.state == "half":
+            self.unlink.add(i)
+
+    def count_normalized(self, notes: Notes, send: Send, held: Digests) -> None:
+        """A service stored something else than it was sent: the target's own base, counted, never sent back."""
+        i, comparison = send.case, self.work.comparison
+        source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
+        other = send.pairs & (held != source)
+        if other.any():
+            self.lane.counts.normalized += 1
+            units = sorted({int(self.lane.directions.unit_of[p]) for p in np.flatnonzero(other)})
+            notes.conflict(self.work, i, "normalized", units, "")
+
+    def _link(self, i: int) -> Link:
+        link = self.links[i]
+        if link is None:
+            raise AssertionError("a row was written without a link that notes it")
+        return link
+
+    # the end
+
+    def finish(self) -> None:
+        """Put bases, versions and raw digests into the links that changed."""
+        work, lane = self.work, self.lane
+        self._touched -= self.unlink
+        fno_rows = [
+            (i, case.fno) for i, case in enumerate(work.cases) if i in self._touched and case.fno is not None
+        ]
+        raw_fno = (
+            raw_digests([row for _, row in fno_rows], lane.layout.fno_columns, lane.secret)
+            if fno_rows
+            else np.zeros(0, dtype=np.uint64)
+        )
+        raw_of = {i: int(raw.astype(np.int64)) for (i, _), raw in zip(fno_rows, raw_fno, strict=True)}
+        for i in sorted(self._touched):
+            link = self.links[i]
+            if link is None:
+                continue
+            case = work.cases[i]
+            base_fno, base_dataverse = self.base_fno[i], self.base_dataverse[i]
+            known = bool(base_fno.any() or base_dataverse.any())
+            same = bool((base_fno == base_dataverse).all())
+            settled = i not in work.unsettled and i not in self.again
+            changes: dict[str, object] = {
+                "base_fno": pack(base_fno) if known else None,
+                "base_dataverse": None if same or not known else pack(base_dataverse),
+                "layout_id": lane.layout_id,
+            }
+            if case.fno is not None and (i, "fno") not in self._written:
+                changes["fno_key"] = lane.fno_address(case.fno)
+                changes["fno_row"] = fno_row_id(case.fno) or link.fno_row
+                changes["raw_fno"] = raw_of[i] if settled else None
+            elif not settled:
+                changes["raw_fno"] = None
+            if case.dataverse is not None and (i, "dataverse") not in self._written:
+                changes["dataverse_id"] = str(case.dataverse[lane.dataverse_table.id_column])
+                changes["dataverse_version"] = version_of(case.dataverse)
+            self.links[i] = replace(link, **changes)  # type: ignore[arg-type]
+
+    def changes(self) -> tuple[list[Link], list[Link], list[int]]:
+        """Links to insert, to update, and ids to delete."""
+        self._inserts = []
+        inserts: list[Link] = []
+        updates: list[Link] = []
+        for i in sorted(self._touched):
+            link = self.links[i]
+            if link is None:
+                continue
+            if link.id:
+                updates.append(link)
+            else:
+                inserts.append(link)
+                self._inserts.append(i)
+        deletes = [link.id for i in self.unlink if (link := self.links[i]) is not None and link.id]
+        return inserts, updates, deletes
+
+    def inserted(self, ids: Sequence[int]) -> None:
+        """Give new links the ids that the state chose."""
+        for i, id_ in zip(self._inserts, ids, strict=True):
+            link = self.links[i]
+            if link is not None:
+                self.links[i] = replace(link, id=id_)
+
+    def hand_back(self) -> None:
+        """Let the cases know their links of now."""
+        for i, case in enumerate(self.work.cases):
+            case.link = None if i in self.unlink else self.links[i]
+
+
+def _unknown(base: Digests) -> bool:
+    return bool((base == UNKNOWN).all())

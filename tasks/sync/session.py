@@ -1,0 +1,210 @@
+"""A session: both live systems, the state and the maps, opened once and shared by everything that runs in a process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from mappings.catalogue import Catalogue
+from mappings.errors import FatalError
+from mappings.metadata import SideName
+from mappings.model import Map
+from tasks.connectors.credentials import client_secret
+from tasks.connectors.dataverse import DataverseSide
+from tasks.connectors.fno import FnoSide
+from tasks.connectors.side import Side
+from tasks.state.leases import Lease
+from tasks.state.store import Store
+from tasks.sync.companies import Companies
+from tasks.sync.lane import Lane
+from tasks.sync.seams import Seams
+from tasks.sync.settings import Settings, load_settings
+from tasks.transform.layout import Layout, compile_layout
+
+
+def this_worker() -> str:
+    """Name under which this process holds leases."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+
+
+@dataclass
+class Session:
+    """Everything a run needs.
+
+    Attributes:
+        pair: Number of this pair of environments in the state.
+        secret: Key of the installation's digests.
+        owner: Name under which leases are held.
+    """
+
+    settings: Settings
+    seams: Seams
+    catalogue: Catalogue
+    fno: Side
+    dataverse: Side
+    store: Store
+    pair: int
+    secret: str
+    companies: Companies
+    owner: str = field(default_factory=this_worker)
+    _layouts: dict[str, tuple[Layout, int]] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings | None = None,
+        *,
+        seams: Seams | None = None,
+        catalogue: Catalogue | None = None,
+        fno: Side | None = None,
+        dataverse: Side | None = None,
+        store: Store | None = None,
+    ) -> Session:
+        """Connect to both systems and the state; parts that are given are used instead of the configured ones.
+
+        Raises:
+            FatalError: settings, maps, credentials or the state are not in order.
+        """
+        settings = settings or load_settings()
+        seams = seams or Seams()
+        catalogue = catalogue or Catalogue.load([settings.maps_folder] if settings.maps_folder else [])
+        if fno is None or dataverse is None:
+            credential = client_secret(
+                settings.tenant_id,
+                settings.client_id,
+                settings.client_secret.get_secret_value(),
+                settings.authority,
+                settings.verify,
+            )
+            options = {"verify": settings.verify, "connections": settings.connections}
+            fno = fno or FnoSide(settings.fno_url, credential, **options)  # type: ignore[arg-type]
+            dataverse = dataverse or DataverseSide(settings.dataverse_url, credential, **options)  # type: ignore[arg-type]
+        store = store or Store.open(settings.state_url)
+        pair = store.pair(fno.environment, dataverse.environment)
+        return cls(
+            settings, seams, catalogue, fno, dataverse, store, pair, store.secret(pair), Companies(dataverse)
+        )
+
+    # what runs
+
+    def selected(self, names: Sequence[str] | None = None, *, related: bool = False) -> list[Map]:
+        """Maps by name (all that the settings name, if none are given), in the order of their dependencies.
+
+        Raises:
+            FatalError: a name that the catalogue doesn't have.
+        """
+        wanted = tuple(names or self.settings.maps or self.catalogue.maps)
+        for name in wanted:
+            self.catalogue.get(name)
+        if related:
+            wanted = tuple(self.catalogue.related(wanted))
+        return [
+            self.catalogue.maps[name] for wave in self.catalogue.order() for name in wave if name in wanted
+        ]
+
+    def companies_of(self, sync: Map, companies: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Companies a map runs in: "" for a global map."""
+        if not sync.company_specific:
+            return ("",)
+        chosen = tuple(code.lower() for code in (companies or self.settings.companies))
+        if not chosen:
+            raise FatalError(
+                f"map {sync.name!r} is company-specific, and no companies are in scope",
+                code="no_companies",
+                remedy="set DUALFLOW_COMPANIES, or name companies with --company",
+            )
+        return chosen
+
+    def lane(self, sync: Map | str, company: str = "", run: int | None = None) -> Lane:
+        """A map in a company, bound to live metadata.
+
+        Raises:
+            FatalError: metadata lacks what the map names, or Dataverse lacks the company.
+        """
+        if isinstance(sync, str):
+            sync = self.catalogue.get(sync)
+        layout, layout_id = self._layout(sync)
+        return Lane(
+            map=sync,
+            company=company,
+            company_id=self.companies.id_of(company) if company else None,
+            layout=layout,
+            layout_id=layout_id,
+            fno=self.fno,
+            dataverse=self.dataverse,
+            fno_table=layout.fno,
+            dataverse_table=layout.dataverse,
+            catalogue=self.catalogue,
+            companies=self.companies,
+            store=self.store,
+            pair=self.pair,
+            secret=self.secret,
+            settings=self.settings,
+            seams=self.seams,
+            run=run,
+        )
+
+    def lanes(
+        self, maps: Sequence[Map], companies: Sequence[str] | None = None, run: int | None = None
+    ) -> list[Lane]:
+        """The lanes of these maps, in their order."""
+        return [
+            self.lane(sync, company, run) for sync in maps for company in self.companies_of(sync, companies)
+        ]
+
+    def _layout(self, sync: Map) -> tuple[Layout, int]:
+        with self._lock:
+            if sync.name not in self._layouts:
+                layout = compile_layout(
+                    sync, self.fno.table(sync.fno.set), self.dataverse.table(sync.dataverse.table)
+                )
+                pairs = [(plan.pair.id, plan.type_id) for plan in layout.pairs]
+                mark = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
+                with self.store.unfenced() as tx:
+                    layout_id = tx.layout(self.pair, sync.name, mark, pairs)
+                self._layouts[sync.name] = (layout, layout_id)
+            return self._layouts[sync.name]
+
+    # leases
+
+    @contextmanager
+    def leased(self, name: str) -> Iterator[Lease]:
+        """Hold a lease for the length of a block; `LeaseHeld` while another run has it."""
+        lease = self.store.acquire(self.pair, name, self.owner, self.settings.lease_seconds)
+        try:
+            yield lease
+        finally:
+            self.store.release(lease)
+
+    def requests(self) -> dict[SideName, dict[str, int]]:
+        """Requests made so far, by side and kind."""
+        out: dict[SideName, dict[str, int]] = {}
+        for side in (self.fno, self.dataverse):
+            counted = getattr(side, "requests", None)
+            out[side.name] = dict(counted) if counted is not None else {}
+        return out
+
+
+_shared: dict[str, Session] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_session(open_session: Callable[[], Session] | None = None) -> Session:
+    """The session of this process: tasks that run beside each other share connections, metadata and state."""
+    settings = load_settings()
+    mark = hashlib.sha256(
+        json.dumps(settings.model_dump(mode="json"), default=str).encode()
+        + settings.client_secret.get_secret_value().encode()
+    ).hexdigest()
+    with _shared_lock:
+        if mark not in _shared:
+            _shared[mark] = (open_session or (lambda: Session.open(settings)))()
+        return _shared[mark]

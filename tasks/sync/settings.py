@@ -1,0 +1,107 @@
+"""Settings of an installation, read from the environment (`DUALFLOW_…`) or a `.env`-like file named by `DUALFLOW_ENV_FILE`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mappings.errors import FatalError
+
+Form = Literal["classic", "party"]
+
+
+class Settings(BaseSettings):
+    """Where the two systems are, who we are there, and what to sync.
+
+    Secrets come from the environment or a file that only the operator can read; they are never logged or stored in the state.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DUALFLOW_", extra="ignore", frozen=True)
+
+    fno_url: str = Field(description="Root of the F&O environment, https, without trailing slash")
+    dataverse_url: str = Field(description="Root of the Dataverse environment, https, without trailing slash")
+    tenant_id: str = Field(description="Entra tenant of both environments")
+    client_id: str = Field(description="Application (client) id of the app registration")
+    client_secret: SecretStr = Field(description="Its secret")
+    authority: str = Field(default="https://login.microsoftonline.com", description="Entra authority")
+    ca_bundle: Path | None = Field(default=None, description="PEM file of a private certificate authority")
+    state_url: str = Field(default="sqlite:///.dualflow/state.db", description="SQLAlchemy URL of the state")
+    companies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Company codes in scope, comma separated; empty: refused except for global maps",
+    )
+    maps: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Map names to run, comma separated; empty: the whole catalogue"
+    )
+    maps_folder: Path | None = Field(
+        default=None, description="Folder of custom maps, read beside the shipped ones"
+    )
+    connections: int = Field(default=8, ge=1, le=52, description="Connections per side")
+    page_size: int = Field(default=1000, ge=50, le=5000, description="Rows worked on at a time")
+    fno_page_size: int | None = Field(
+        default=None, description="Rows an F&O page; the service's maximum if unset"
+    )
+    dataverse_page_size: int | None = Field(default=None, description="Rows a Dataverse page; 5000 if unset")
+    master: Literal["fno", "dataverse"] = Field(
+        default="fno", description="Whose value wins at a first connection in mode `both`"
+    )
+    lease_seconds: int = Field(
+        default=60, ge=5, description="How long a lane stays ours without a sign of life"
+    )
+    brake_minimum: int = Field(
+        default=3, ge=0, description="Deletes a day that always pass, per map, company and side"
+    )
+    brake_share: float = Field(
+        default=0.01, ge=0, le=1, description="Share of the paired rows whose deletes pass"
+    )
+    update_brake_share: float = Field(
+        default=0.3, ge=0, le=1, description="Share of rows a scan may find changed"
+    )
+    target_frozen: bool = Field(
+        default=False, description="Declare that nobody else writes to Dataverse during the initial sync"
+    )
+
+    @field_validator("companies", "maps", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("fno_url", "dataverse_url", "authority")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        if not value.startswith("https://"):
+            raise ValueError("must start with https://")
+        return value.rstrip("/")
+
+    @property
+    def verify(self) -> str | bool:
+        """What TLS certificates are checked against."""
+        return str(self.ca_bundle) if self.ca_bundle else True
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; `overrides` win over the environment.
+
+    Raises:
+        FatalError: Names every setting that is missing or wrong, by its environment variable.
+    """
+    env_file = os.environ.get("DUALFLOW_ENV_FILE")
+    try:
+        return Settings(_env_file=env_file, **overrides)  # type: ignore[arg-type]  # pydantic-settings reads the rest
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"DUALFLOW_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors(include_input=False)
+        )
+        raise FatalError(
+            f"settings are incomplete: {wrong}",
+            code="settings",
+            remedy="set the environment variables named above, or DUALFLOW_ENV_FILE to a file that holds them"
+            " (`dualflow sandbox` writes one)",
+        ) from None

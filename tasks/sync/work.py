@@ -1,0 +1,190 @@
+"""What tasks and commands call: one entity's initial sync or delta, over all its companies, with a summary and a verdict.
+
+A failing lane never stops another: its error becomes its verdict.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from mappings.errors import DualflowError
+from mappings.model import Map
+from tasks.state.leases import Lease
+from tasks.state.records import LaneRecord
+from tasks.sync.delta import drain
+from tasks.sync.feeds import Poll, feed_lease, open_dataverse_cursor, poll_dataverse, scan_fno
+from tasks.sync.initial import InitialSync
+from tasks.sync.lane import Counts, Lane
+from tasks.sync.mode import Mode
+from tasks.sync.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSummary:
+    """What a run did in one lane; small enough to be a task's result.
+
+    Attributes:
+        verdict: "ok", "error" (the lane needs a person) or "failed" (the run could not work on it).
+        counts: The engine's counts by name.
+    """
+
+    map: str
+    company: str
+    verdict: str
+    message: str
+    counts: dict[str, float]
+
+    @property
+    def written(self) -> int:
+        """Writes that a service acknowledged."""
+        return Counts(**self.counts).written  # type: ignore[arg-type]
+
+
+def initial_sync(
+    session: Session,
+    name: str,
+    companies: Sequence[str] | None = None,
+    *,
+    mode: str | None = None,
+    run: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[LaneSummary]:
+    """Bring one map to where both sides are equal, company by company."""
+    sync = session.catalogue.get(name)
+    summaries = []
+    for company in session.companies_of(sync, companies):
+        summaries.append(
+            _guarded(
+                session,
+                sync,
+                company,
+                run,
+                lambda lane, lease: _initial_lane(session, lane, lease, mode, progress),
+            )
+        )
+    return summaries
+
+
+def _initial_lane(
+    session: Session, lane: Lane, lease: Lease, mode: str | None, progress: Callable[[int], None] | None
+) -> None:
+    chosen = Mode.initial(lane.map, mode, session.settings.master)
+    # tokens before rows: what changes while we read is then named by the feed
+    with session.leased(feed_lease("dataverse", lane.map.dataverse.table)) as feed:
+        open_dataverse_cursor(_neighbours(session, lane), feed)
+    record = LaneRecord(
+        pair=lane.pair,
+        map=lane.map.name,
+        company=lane.company,
+        state="initializing",
+        map_hash=lane.map.hash,
+        layout_id=lane.layout_id,
+        initial="running",
+        mode=chosen.name,
+    )
+    with lane.store.transaction(lease) as tx:
+        tx.save_lane(record)
+    InitialSync(lane, lease, chosen, progress).run()
+    with lane.store.read() as state:
+        found = state.lane(lane.pair, lane.map.name, lane.company)
+    if found.state == "error":
+        return
+    with lane.store.transaction(lease) as tx:
+        tx.save_lane(replace(record, state="running", initial="done"))
+
+
+def _neighbours(session: Session, lane: Lane) -> list[Lane]:
+    """Lanes of every active map on the same Dataverse table: they share its feed."""
+    maps = [sync for sync in session.selected() if sync.dataverse.table == lane.map.dataverse.table]
+    if all(sync.name != lane.map.name for sync in maps):
+        maps.append(lane.map)
+    return [session.lane(sync, session.companies_of(sync)[0]) for sync in maps]
+
+
+def poll(
+    session: Session, maps: Sequence[Map], companies: Sequence[str] | None = None, *, scan: bool = True
+) -> list[Poll]:
+    """Ask every feed of these maps once, and put what it names into the inbox.
+
+    Args:
+        scan: also read the F&O entities that have no feed, and compare them with what is remembered.
+    """
+    polls = []
+    tables: dict[str, list[Map]] = {}
+    sets: dict[str, list[Map]] = {}
+    for sync in maps:
+        tables.setdefault(sync.dataverse.table, []).append(sync)
+        sets.setdefault(sync.fno.set, []).append(sync)
+    for table, own in tables.items():
+        lanes = _loaded(session, own, companies)
+        if lanes:
+            with session.leased(feed_lease("dataverse", table)) as lease:
+                polls.append(poll_dataverse(lanes, lease))
+    if scan:
+        for entity_set, own in sets.items():
+            lanes = _loaded(session, own, companies)
+            if lanes:
+                with session.leased(feed_lease("fno", entity_set)) as lease:
+                    polls.append(scan_fno(lanes, lease))
+    return polls
+
+
+def _loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[Lane]:
+    """Lanes whose initial sync is done and that are not stopped: only those have a delta."""
+    lanes = []
+    for sync in maps:
+        for company in session.companies_of(sync, companies):
+            with session.store.read() as state:
+                record = state.lane(session.pair, sync.name, company)
+            if record.initial == "done" and record.state != "not_running":
+                lanes.append(session.lane(sync, company))
+    return lanes
+
+
+def has_work(session: Session, name: str, companies: Sequence[str] | None = None) -> bool:
+    """Is there anything in a map's inbox, or anything that waited and can go on?"""
+    sync = session.catalogue.get(name)
+    with session.store.read() as state:
+        counts = state.lanes_with_inbox(session.pair)
+        return any(
+            counts.get((sync.name, company)) or state.releasable(session.pair, sync.name, company)
+            for company in session.companies_of(sync, companies)
+        )
+
+
+def delta_sync(
+    session: Session, name: str, companies: Sequence[str] | None = None, *, run: int | None = None
+) -> list[LaneSummary]:
+    """Work off the inbox of one map."""
+    sync = session.catalogue.get(name)
+    return [
+        _guarded(session, sync, lane.company, run, lambda lane, lease: _drain(lane, lease))
+        for lane in _loaded(session, [sync], companies)
+    ]
+
+
+def _drain(lane: Lane, lease: Lease) -> None:
+    drain(lane, lease)
+
+
+def _guarded(
+    session: Session, sync: Map, company: str, run: int | None, work: Callable[[Lane, Lease], None]
+) -> LaneSummary:
+    started = time.perf_counter()
+    counts = Counts()
+    verdict, message = "ok", ""
+    try:
+        lane = session.lane(sync, company, run)
+        lane.counts = counts
+        with session.leased(lane.name) as lease:
+            work(lane, lease)
+        with session.store.read() as state:
+            record = state.lane(session.pair, sync.name, company)
+        if record.state == "error":
+            verdict, message = "error", record.reason
+    except DualflowError as error:
+        verdict, message = "failed", str(error)
+    counts.seconds = time.perf_counter() - started
+    return LaneSummary(sync.name, company, verdict, message, asdict(counts))

@@ -1,0 +1,392 @@
+"""The two systems in memory: small, exact, and quick enough to try every interleaving.
+
+They refuse what the services refuse (taken keys, moved versions, missing parents) and keep a log of writes by caller. They know
+nothing of the engine, and the engine knows them only through the `Side` protocol.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mappings.metadata import Column, Table
+from tasks.connectors.side import (
+    Address,
+    Change,
+    ChangePage,
+    Operation,
+    Outcome,
+    Row,
+    ServiceError,
+    TokenExpired,
+)
+
+ENGINE = "engine"
+USER = "user"
+Normalize = Callable[[str, Any], Any]
+"""(column, value) → what the service stores."""
+
+
+def fold(value: Any) -> Any:
+    """Strings compare without case and trailing blanks, and the empty text equals null."""
+    if isinstance(value, str):
+        return value.rstrip().casefold() or None
+    return value
+
+
+@dataclass
+class Stored:
+    """One row of a system: values, version, who wrote last."""
+
+    id: str
+    values: dict[str, Any]
+    version: int
+    by: str
+
+
+@dataclass
+class Write:
+    """One write as the log keeps it."""
+
+    caller: str
+    table: str
+    kind: str
+    id: str
+    values: dict[str, Any]
+    had_version: bool
+
+
+@dataclass
+class Memory:
+    """One system: tables of rows, a version counter, a log.
+
+    Attributes:
+        unique: table → columns that identify a row.
+        normalize: What the service makes of a value that it is given.
+        hidden: Rows (table, id) that reads by the engine don't see.
+    """
+
+    tables: dict[str, Table]
+    unique: dict[str, tuple[str, ...]]
+    normalize: Normalize = field(default=lambda _, value: value)
+    rows: dict[str, dict[str, Stored]] = field(default_factory=dict)
+    version: int = 0
+    ids: int = 0
+    log: list[Write] = field(default_factory=list)
+    changes: list[tuple[int, str, str, str]] = field(default_factory=list)
+    hidden: set[tuple[str, str]] = field(default_factory=set)
+    expired_before: int = 0
+    lose_answers: int = 0
+
+    def of(self, table: str) -> dict[str, Stored]:
+        return self.rows.setdefault(table, {})
+
+    def by_key(self, table: str, values: Mapping[str, Any]) -> Stored | None:
+        wanted = tuple(fold(values.get(name)) for name in self.unique[table])
+        if not any(part is not None for part in wanted):
+            return None
+        for stored in self.of(table).values():
+            if tuple(fold(stored.values.get(name)) for name in self.unique[table]) == wanted:
+                return stored
+        return None
+
+    def create(
+        self, table: str, values: Mapping[str, Any], *, id_: str | None = None, by: str = USER
+    ) -> Stored:
+        clean = {name: self.normalize(name, value) for name, value in values.items()}
+        if self.by_key(table, clean) is not None or (id_ is not None and id_ in self.of(table)):
+            raise Refused(412, "duplicate", "A record with matching key values already exists.")
+        self.version += 1
+        self.ids += 1
+        stored = Stored(id_ or self.new_id(), clean, self.version, by)
+        self.of(table)[stored.id] = stored
+        self._note(table, "create", stored, by, dict(values), False)
+        return stored
+
+    def new_id(self) -> str:
+        return str(uuid.UUID(int=self.ids))
+
+    def update(
+        self, table: str, id_: str, values: Mapping[str, Any], *, by: str = USER, had_version: bool = False
+    ) -> Stored:
+        stored = self.of(table)[id_]
+        clean = {name: self.normalize(name, value) for name, value in values.items()}
+        other = self.by_key(table, {**stored.values, **clean})
+        if other is not None and other.id != id_:
+            raise Refused(412, "duplicate", "A record with matching key values already exists.")
+        self.version += 1
+        stored.values.update(clean)
+        stored.version, stored.by = self.version, by
+        self._note(table, "update", stored, by, dict(values), had_version)
+        return stored
+
+    def delete(self, table: str, id_: str, *, by: str = USER, had_version: bool = False) -> None:
+        stored = self.of(table).pop(id_)
+        self.version += 1
+        self._note(table, "delete", stored, by, {}, had_version)
+
+    def _note(
+        self, table: str, kind: str, stored: Stored, by: str, values: dict[str, Any], had_version: bool
+    ) -> None:
+        self.log.append(Write(by, table, kind, stored.id, values, had_version))
+        self.changes.append((self.version, table, stored.id, kind))
+
+    def writes(self, by: str = ENGINE) -> list[Write]:
+        return [write for write in self.log if write.caller == by]
+
+    def clone(self) -> Memory:
+        other = copy.copy(self)
+        other.rows = {
+            table: {id_: Stored(r.id, dict(r.values), r.version, r.by) for id_, r in rows.items()}
+            for table, rows in self.rows.items()
+        }
+        other.log, other.changes, other.hidden = list(self.log), list(self.changes), set(self.hidden)
+        return other
+
+
+class Refused(Exception):
+    """The service says no."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.error = ServiceError(status, code, message)
+
+
+class MemorySide:
+    """What both in-memory sides share."""
+
+    name: Literal["fno", "dataverse"]
+
+    def __init__(self, memory: Memory, environment: str) -> None:
+        self.memory = memory
+        self.environment = environment
+        self.requests: dict[str, int] = {}
+
+    def _count(self, kind: str) -> None:
+        self.requests[kind] = self.requests.get(kind, 0) + 1
+
+    def table(self, name: str) -> Table:
+        return self.memory.tables[name]
+
+    def who(self) -> str:
+        return ENGINE
+
+    def _shown(self, table: str, stored: Stored, columns: Sequence[str]) -> Row:
+        raise NotImplementedError
+
+    def _locate(self, table: str, address: Address) -> Stored | None:
+        raise NotImplementedError
+
+    def _visible(self, table: str) -> list[Stored]:
+        return [
+            stored
+            for stored in self.memory.of(table).values()
+            if (table, stored.id) not in self.memory.hidden
+        ]
+
+    def pages(
+        self,
+        table: str,
+        *,
+        columns: Sequence[str],
+        filter: str | None = None,
+        order: Sequence[str] = (),
+        size: int | None = None,
+    ) -> Iterator[list[Row]]:
+        self._count("page")
+        rows = [self._shown(table, stored, columns) for stored in self._visible(table)]
+        yield rows
+
+    def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
+        self._count("read")
+        out: list[Row | None] = []
+        for address in addresses:
+            stored = self._locate(table, address)
+            out.append(
+                None
+                if stored is None or (table, stored.id) in self.memory.hidden
+                else self._shown(table, stored, columns)
+            )
+        return out
+
+    def find(self, table: str, keys: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Row]]:
+        self._count("find")
+        out = []
+        for key in keys:
+            names = {
+                name.removeprefix("_").removesuffix("_value") if name.startswith("_") else name: v
+                for name, v in key.items()
+            }
+            out.append(
+                [
+                    self._shown(table, stored, columns)
+                    for stored in self._visible(table)
+                    if all(fold(stored.values.get(name)) == fold(value) for name, value in names.items())
+                ]
+            )
+        return out
+
+    def write(
+        self, table: str, operations: Sequence[Operation], *, columns: Sequence[str], bulk: bool = False
+    ) -> list[Outcome]:
+        self._count("bulk" if bulk else "batch")
+        return [self._one(table, operation, columns, bulk) for operation in operations]
+
+    def _one(self, table: str, operation: Operation, columns: Sequence[str], bulk: bool) -> Outcome:
+        lost = self.memory.lose_answers > 0
+        if lost:
+            self.memory.lose_answers -= 1
+        try:
+            if operation.kind == "create":
+                stored = self._create(table, operation)
+                if lost:
+                    return Outcome("unknown")
+                if bulk and self.name == "dataverse":
+                    return Outcome("done", id=stored.id)
+                return Outcome("done", self._shown(table, stored, columns), stored.id, self._version(stored))
+            assert operation.address is not None
+            found = self._locate(table, operation.address)
+            if found is None:
+                return Outcome("absent")
+            if operation.version is not None and operation.version != self._version(found):
+                return Outcome("stale")
+            if operation.kind == "delete":
+                self._check_delete(table, found)
+                self.memory.delete(table, found.id, by=ENGINE, had_version=operation.version is not None)
+                return Outcome("unknown") if lost else Outcome("done")
+            self.memory.update(
+                table,
+                found.id,
+                self._stored_values(table, operation.body),
+                by=ENGINE,
+                had_version=operation.version is not None,
+            )
+            if lost:
+                return Outcome("unknown")
+            return Outcome("done", self._shown(table, found, columns), found.id, self._version(found))
+        except Refused as refused:
+            return Outcome("unknown") if lost else Outcome("refused", error=refused.error)
+
+    def _check_delete(self, table: str, stored: Stored) -> None:
+        return None
+
+    def _create(self, table: str, operation: Operation) -> Stored:
+        raise NotImplementedError
+
+    def _stored_values(self, table: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _version(self, stored: Stored) -> str:
+        raise NotImplementedError
+
+    def track(self, table: str, columns: Sequence[str]) -> str:
+        return str(self.memory.version)
+
+    def changes(self, table: str, token: str, columns: Sequence[str]) -> Iterator[ChangePage]:
+        self._count("delta")
+        since = int(token)
+        if since < self.memory.expired_before:
+            raise TokenExpired("the token expired")
+        last = {
+            id_: kind for version, name, id_, kind in self.memory.changes if name == table and version > since
+        }
+        upserts = [
+            Change(id_, self._shown(table, self.memory.of(table)[id_], columns))
+            for id_ in last
+            if id_ in self.memory.of(table)
+        ]
+        deletes = [Change(id_, None) for id_ in last if id_ not in self.memory.of(table)]
+        yield ChangePage(upserts + deletes, str(self.memory.version))
+
+
+class MemoryFno(MemorySide):
+    """F&O: addressed by key, empty values instead of null, record ids in the version."""
+
+    name = "fno"
+
+    def new(self, table: str) -> dict[str, Any]:
+        return {name: _EMPTY[column.kind] for name, column in self.table(table).columns.items()}
+
+    def _version(self, stored: Stored) -> str:
+        inner = base64.b64encode(f"'{stored.version},{uuid.UUID(stored.id).int}'".encode()).decode()
+        return f'W/"{inner}"'
+
+    def _shown(self, table: str, stored: Stored, columns: Sequence[str]) -> Row:
+        row: Row = {"@odata.etag": self._version(stored)}
+        for name in columns:
+            value = stored.values.get(name)
+            row[name] = _EMPTY[self.table(table).columns[name].kind] if value is None else value
+        return row
+
+    def _locate(self, table: str, address: Address) -> Stored | None:
+        assert isinstance(address, Mapping)
+        return self.memory.by_key(table, address)
+
+    def _create(self, table: str, operation: Operation) -> Stored:
+        return self.memory.create(table, self._stored_values(table, operation.body), by=ENGINE)
+
+    def _stored_values(self, table: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(body)
+
+
+_EMPTY: dict[str, Any] = {"text": "", "memo": "", "integer": 0, "decimal": 0, "enum": ""}
+
+
+class MemoryDataverse(MemorySide):
+    """Dataverse: addressed by id, lookups by guid, bound by navigation property."""
+
+    name = "dataverse"
+
+    def _version(self, stored: Stored) -> str:
+        return f'W/"{stored.version}"'
+
+    def _shown(self, table: str, stored: Stored, columns: Sequence[str]) -> Row:
+        shape = self.table(table)
+        row: Row = {"@odata.etag": self._version(stored), shape.id_column: stored.id}
+        for name in columns:
+            if name == "modifiedby":
+                row["_modifiedby_value"] = stored.by
+            elif name in shape.columns and shape.columns[name].kind == "lookup":
+                row[f"_{name}_value"] = stored.values.get(name)
+            elif name != shape.id_column:
+                row[name] = stored.values.get(name)
+        return row
+
+    def _locate(self, table: str, address: Address) -> Stored | None:
+        assert isinstance(address, str)
+        return self.memory.of(table).get(address)
+
+    def _create(self, table: str, operation: Operation) -> Stored:
+        body = dict(operation.body)
+        id_ = body.pop(self.table(table).id_column, None)
+        return self.memory.create(table, self._stored_values(table, body), id_=id_, by=ENGINE)
+
+    def _stored_values(self, table: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        shape = self.table(table)
+        navigation = {
+            nav: name for name, column in shape.columns.items() for nav in column.navigation.values()
+        }
+        values: dict[str, Any] = {}
+        for name, value in body.items():
+            if name.endswith("@odata.bind"):
+                target = None if value is None else value.rpartition("(")[2].rstrip(")")
+                if target is not None and not any(target in rows for rows in self.memory.rows.values()):
+                    raise Refused(404, "0x80040217", f"row {target} does not exist")
+                values[navigation[name.removesuffix("@odata.bind")]] = target
+            else:
+                values[name] = value
+        return values
+
+
+def text(name: str, **kwargs: Any) -> Column:
+    """A text column."""
+    return Column(name, "text", max_length=kwargs.pop("max_length", 100), **kwargs)
+
+
+def lookup(name: str, target: str) -> Column:
+    """A lookup column."""
+    return Column(name, "lookup", targets=(target,), navigation={target: name})
