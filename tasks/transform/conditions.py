@@ -51,6 +51,7 @@ class Comparison:
         name: the row property that holds it (``_x_value`` for a Dataverse lookup).
         operator: what is asked.
         operand: what it is compared with, see `operand_of`; None = empty.
+        spelled: the literal as the map spells it, for the server.
         negated: the opposite is wanted, empty cells included.
     """
 
@@ -58,6 +59,7 @@ class Comparison:
     name: str
     operator: Operator
     operand: Operand | None
+    spelled: str
     negated: bool
 
 
@@ -117,16 +119,22 @@ def _comparison(
             code="unknown_column",
             remedy=f"near: {', '.join(near)}" if near else "correct the filter in the map",
         )
-    if (operator in PARTIAL and column.kind not in _TEXTUAL) or (
-        operator in MEASURED and (column.kind not in _ORDERED or value is None)
+    if (
+        (operator in PARTIAL and column.kind not in _TEXTUAL)
+        or (operator in MEASURED and column.kind not in _ORDERED)
+        or (operator != "eq" and value is None)
     ):
-        raise _unreadable(table, f"{operator} has no meaning for {name}, which is {column.kind}")
+        what = "nothing" if value is None else column.kind
+        raise _unreadable(table, f"{operator} has no meaning for {name} and {what}")
     try:
         operand = None if value is None else operand_of(column, value)
     except ValueError as error:
         raise _unreadable(table, f"{name}: {error}") from None
+    if operator in PARTIAL and value is not None:
+        # blanks at the end of a part count, unlike those at the end of a text
+        operand = value.casefold()
     held = f"_{column.name}_value" if column.kind == "lookup" else column.name
-    return Comparison(column, held, operator, operand, negated)
+    return Comparison(column, held, operator, operand, value or "", negated)
 
 
 def operand_of(column: Column, text: str) -> Operand:
@@ -165,7 +173,7 @@ def _literal(node: ast._Node) -> str | None:
         case ast.Null():
             return None
         case ast.String():
-            return node.val or None
+            return str(node.val) if node.val.strip(" ") else None
         case ast.Boolean():
             return fold(node.val)
         case ast.Integer() | ast.Float() | ast.Date() | ast.DateTime() | ast.GUID():

@@ -85,7 +85,7 @@ def _verdicts(test: Comparison, rows: Sequence[Row], table: Table) -> Mask:
 
 
 def _holds(test: Comparison, cell: Any, operand: Operand) -> bool:
-    if cell is None or cell == "":
+    if _is_null(cell):
         return False
     try:
         held = operand_of(test.column, str(cell))
@@ -119,12 +119,16 @@ def _compare(operator: str, held: Any, operand: Any) -> bool:
             return operand in held
 
 
+def _is_null(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip(" "))
+
+
 def _empty_in_dataverse(_column: Column, cell: Any) -> bool:
-    return cell is None or cell == ""
+    return _is_null(cell)
 
 
 def _empty_in_fno(column: Column, cell: Any) -> bool:
-    if cell is None or cell == "":
+    if _is_null(cell):
         return True
     match column.kind:
         case kind if kind in NUMERIC:

@@ -52,7 +52,7 @@ def _fno(test: Comparison) -> Query:
     if column.kind == "enum":
         return f"{test.name} {'ne' if test.negated else 'eq'} {_member(column, str(operand))}"
     if column.kind in _TEXTUAL:
-        text = str(operand)
+        text = test.spelled
         if test.operator in PARTIAL:
             if test.negated:
                 return True
@@ -88,7 +88,7 @@ def _dataverse(test: Comparison) -> Query:
     if operand is None:
         return f"{name} {'ne' if test.negated else 'eq'} null"
     if column.kind in _TEXTUAL:
-        found = _text_in_dataverse(test, str(operand))
+        found = _text_in_dataverse(test, test.spelled)
     elif column.kind == "datetime":
         found = _moment(test, str(operand))
     else:

@@ -219,11 +219,15 @@ def _entry(
         value = comparable(fno, source)
     image = None if _is_blank(dataverse, right) else typed(dataverse, right)
     compared = comparable(dataverse, image)
-    if pair.to_dataverse:
-        canonical = compared if folded or not isinstance(image, str) else tidy(image)
-    else:
-        canonical = value
+    canonical = _image_text(dataverse, image, folded) if pair.to_dataverse else value
     return value, compared, Entry(canonical, source, image)
+
+
+def _image_text(column: Column, image: Any, folded: bool) -> str:
+    """Canonical text of a Dataverse value: text keeps the map's spelling unless case doesn't count."""
+    if column.kind in ("text", "memo") and not folded:
+        return tidy(str(image or ""))
+    return comparable(column, image)
 
 
 def _is_blank(column: Column, text: str) -> bool:
@@ -250,8 +254,6 @@ def _otherwise(
         return known
     if pair.to_dataverse:
         image = typed(dataverse, text)
-        compared = comparable(dataverse, image)
-        canonical = compared if folded or not isinstance(image, str) else tidy(image)
-        return Entry(canonical, OMITTED, image)
+        return Entry(_image_text(dataverse, image, folded), OMITTED, image)
     source = typed(fno, text)
     return Entry(comparable(fno, source), source, OMITTED)

@@ -82,14 +82,14 @@ def test_what_the_map_does_not_name_is_parked() -> None:
 
 
 def test_else_gives_a_value_both_ways() -> None:
-    layout = pair_layout(HOLD, "option", values=HOLD_VALUES, **{"else": 806380002})
+    layout = pair_layout(HOLD, "option", values=HOLD_VALUES, else_=806380002)
     assert from_fno(layout, "PurchOrder") == ("806380002", 806380002)
     assert from_dataverse(layout, 99) == ("806380002", "All")
     assert from_dataverse(layout, None) == ("", "No")
 
 
 def test_else_may_be_a_value_without_a_way_back() -> None:
-    layout = pair_layout(HOLD, "option", values=HOLD_VALUES, **{"else": 5})
+    layout = pair_layout(HOLD, "option", values=HOLD_VALUES, else_=5)
     assert from_fno(layout, "PurchOrder") == ("5", 5)
     # equal to what it came from, but not to be sent back
     assert from_dataverse(layout, 5) == ("5", "left out")
@@ -99,7 +99,7 @@ def test_else_may_be_a_value_without_a_way_back() -> None:
 
 def test_else_may_pass_values_on() -> None:
     values = {"us": "united states", "de": "germany"}
-    layout = pair_layout("text", "text", values=values, **{"else": "pass"})
+    layout = pair_layout("text", "text", values=values, else_="pass")
     assert from_fno(layout, "US") == ("united states", "united states")
     assert from_dataverse(layout, "United States") == ("united states", "us")
     assert from_fno(layout, "cl ") == ("cl", "cl")
@@ -109,7 +109,7 @@ def test_else_may_pass_values_on() -> None:
 
 
 def test_a_passed_value_that_the_map_gives_to_another_one_is_equal_to_that_one() -> None:
-    layout = pair_layout("text", "text", values={"us": "united states"}, **{"else": "pass"})
+    layout = pair_layout("text", "text", values={"us": "united states"}, else_="pass")
     text, sent = from_fno(layout, "United States")
     assert text == from_dataverse(layout, sent)[0]
     text, sent = from_dataverse(layout, "us")
@@ -118,7 +118,7 @@ def test_a_passed_value_that_the_map_gives_to_another_one_is_equal_to_that_one()
 
 def test_members_may_pass_into_text_by_their_names() -> None:
     units = Column("F", "enum", members=("Quantity", "Mass"), enum="UnitOfMeasureClass")
-    layout = pair_layout(units, "text", values={"Quantity": "Quantity"}, **{"else": "pass"})
+    layout = pair_layout(units, "text", values={"Quantity": "Quantity"}, else_="pass")
     assert from_fno(layout, "Quantity") == ("Quantity", "Quantity")
     assert from_fno(layout, "MASS") == ("Mass", "Mass")
     assert from_dataverse(layout, "mass") == ("Mass", "Mass")
@@ -126,7 +126,7 @@ def test_members_may_pass_into_text_by_their_names() -> None:
 
 
 def test_a_name_cannot_pass_into_an_option() -> None:
-    layout = pair_layout(HOLD, "option", values=HOLD_VALUES, **{"else": "pass"})
+    layout = pair_layout(HOLD, "option", values=HOLD_VALUES, else_="pass")
     assert from_fno(layout, "PurchOrder") == ("\x01purchorder", "left out")
 
 
