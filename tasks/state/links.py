@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, select
+from sqlalchemy import Select, and_, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from mappings.errors import FatalError, RowError
@@ -17,26 +18,13 @@ from tasks.state.session import Session
 
 # everything of a link but its scope, in the order of the table's columns
 _STORED = tuple(column.name for column in table.columns if column.name not in ("id", "pair", "scope_id"))
-_SELECTED = (
-    table.c.id,
-    table.c.pair,
-    scope.c.map,
-    scope.c.company,
-    scope.c.table,
-    *(table.c[name] for name in _STORED),
+_FROM_SCOPE = ("map", "company", "table")
+_SELECTED = tuple(
+    scope.c[name] if name in _FROM_SCOPE else table.c[name] for name in Link.__dataclass_fields__
 )
-_FIELDS = tuple(column.name for column in _SELECTED)
-
-# Link's own order of fields → place in a selected row, so that a record is built without keywords
-_PLACES = tuple(_FIELDS.index(name) for name in Link.__dataclass_fields__)
-
 
 NO_TABLE = ""
 """Table of the scope that a lane's sightings are kept under: they are of either side, so no table names them."""
-
-
-def _record(row: Row[Any]) -> Link:
-    return Link(*[row[place] for place in _PLACES])
 
 
 def _base() -> Select[Any]:
@@ -63,18 +51,15 @@ class LinkReads(Session):
 
     def links_of(self, ids: Iterable[int]) -> list[Link]:
         """Links by their own ids, in the order of these; ids of deleted links are left out."""
-        found = self._connection.execute(_base().where(self._among(table.c.id, ids)).order_by(table.c.id))
-        return [_record(row) for row in found]
+        return self._links(_base().where(self._among(table.c.id, ids)).order_by(table.c.id))
 
     def iterate_links(self, pair: int, map: str, company: str, after_id: int, limit: int) -> list[Link]:
         """The next `limit` links of a lane after a link's id, in the order of ids; empty at the end."""
         scopes = self._scopes(pair, map=map, company=company)
         if not scopes:
             return []
-        found = self._connection.execute(
-            _base().where(_one_of(scopes), table.c.id > after_id).order_by(table.c.id).limit(limit)
-        )
-        return [_record(row) for row in found]
+        query = _base().where(_one_of(scopes), table.c.id > after_id)
+        return self._links(query.order_by(table.c.id).limit(limit))
 
     def parents_by_key(
         self, pair: int, table_name: str, company: str, keys: Iterable[str]
@@ -90,15 +75,11 @@ class LinkReads(Session):
         self, pair: int, table_name: str, ids: Iterable[str]
     ) -> dict[str, list[Link]]:
         """Links of any map and company with these rows of a Dataverse table."""
-        rows = self._connection.execute(
-            _base().where(
-                self._among(table.c.dataverse_id, ids),
-                scope.c.pair == pair,
-                scope.c.table == table_name,
-            )
+        query = _base().where(
+            self._among(table.c.dataverse_id, ids), scope.c.pair == pair, scope.c.table == table_name
         )
         found: dict[str, list[Link]] = {}
-        for link in map(_record, rows):
+        for link in self._links(query):
             found.setdefault(str(link.dataverse_id), []).append(link)
         return found
 
@@ -113,6 +94,9 @@ class LinkReads(Session):
             conditions.append(table.c.state == state)
         query = select(func.count()).select_from(table).join(scope, scope.c.id == table.c.scope_id)
         return int(self._connection.execute(query.where(and_(*conditions))).scalar_one())
+
+    def _links(self, query: Select[Any]) -> list[Link]:
+        return list(map(Link, *self._columns(query)))
 
     def _scopes(self, pair: int, **wanted: str) -> list[int]:
         """Numbers of the scopes with this map, company or table; without a table named, of all tables."""
@@ -130,7 +114,7 @@ class LinkReads(Session):
         if not scopes:
             return []
         query = _base().where(_one_of(scopes), self._among(column, values))
-        return [_record(row) for row in self._connection.execute(query)]
+        return self._links(query)
 
 
 class LinkWrites(LinkReads):
@@ -210,8 +194,7 @@ def _scope_of(link: Link) -> tuple[int, str, str, str]:
     return link.pair, link.map, link.company, link.table
 
 
-def _values(link: Link) -> tuple[Any, ...]:
-    return tuple([getattr(link, name) for name in _STORED])
+_values = attrgetter(*_STORED)
 
 
 def _one_of(scopes: Sequence[int]) -> Any:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Sequence,
     SmallInteger,
@@ -25,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from tasks.state.columntypes import Json, Name, Utc
+from tasks.state.columntypes import Blob, Json, Name, Utc
 
 metadata = MetaData(
     naming_convention={
@@ -176,10 +175,10 @@ link = Table(
     Column("kept", Json),
     Column("key_text", Json),
     Column("confirmed_at", Utc),
-    Column("base_fno", LargeBinary),
-    Column("base_dataverse", LargeBinary),
-    Column("intent_fno", LargeBinary),
-    Column("intent_dataverse", LargeBinary),
+    Column("base_fno", Blob),
+    Column("base_dataverse", Blob),
+    Column("intent_fno", Blob),
+    Column("intent_dataverse", Blob),
     UniqueConstraint("scope_id", "key"),
     Index(None, "scope_id", "id"),
     Index(None, "dataverse_id"),
@@ -195,7 +194,7 @@ sighting = Table(
     _name("row"),
     _name("key", null=True),
     _name("version", null=True),
-    Column("digests", LargeBinary),
+    Column("digests", Blob),
     Column("raw", BigInteger),
     _text("verdict"),
     Column("match", Json),

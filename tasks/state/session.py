@@ -12,10 +12,23 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Table, Text, bindparam, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
 from tasks.state import models
+from tasks.state.columntypes import Blob
 
 Values = tuple[Any, ...]
 
@@ -45,8 +58,8 @@ class Session:
         wanted = list(values)
         if self._sqlite:
             # json_each has no limit on the number of values, as bound parameters have (32,766; 999 in older builds)
-            prepared = _prepared(column, wanted, self._connection.dialect)
-            listed = func.json_each(_json_text(prepared)).table_valued("value")
+            (encoded,) = _encoded([column.type], self._connection.dialect, [wanted])
+            listed = func.json_each(_json_text(encoded)).table_valued("value")
             return column.in_(select(listed.c.value))
         kind = column.type
         return column == func.any(bindparam(None, wanted, type_=ARRAY(kind), unique=True))
@@ -61,6 +74,19 @@ class Session:
         return list(found.scalars())
 
     # bulk
+
+    def _columns(self, query: Select[Any]) -> list[Sequence[Any]]:
+        """What a query finds, by column; no columns if it finds nothing.
+
+        Reads the driver's tuples and converts whole columns: a third of the time that a row object each takes.
+        """
+        result = self._connection.execute(query)
+        rows = result.cursor.fetchall()
+        result.close()
+        if not rows:
+            return []
+        kinds = [column.type for column in query.selected_columns]
+        return list(_decoded(kinds, self._connection.dialect, zip(*rows, strict=True)))
 
     def _insert(
         self,
@@ -101,18 +127,17 @@ class Session:
         return cache[at]
 
     def _run(self, statement: str, table: Table, columns: Sequence[str], rows: Sequence[Values]) -> None:
-        dialect = self._connection.dialect
-        binders = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
+        kinds = [table.c[name].type for name in columns]
+        encoded = _encoded(kinds, self._connection.dialect, zip(*rows, strict=True))
         if self._sqlite:
-            if any(binders):
-                rows = list(zip(*_bound(binders, zip(*rows, strict=True)), strict=True))
-            self._connection.exec_driver_sql(statement, list(rows))
+            self._connection.exec_driver_sql(statement, list(zip(*encoded, strict=True)))
         else:
-            arrays = tuple(list(values) for values in _bound(binders, zip(*rows, strict=True)))
+            # unnest fills up the shorter arrays with nulls, so a column without values needs none
+            arrays = tuple(
+                None if values.count(None) == len(values) else list(values) for values in map(tuple, encoded)
+            )
             self._connection.exec_driver_sql(statement, arrays)
 
-
-Binder = Callable[[Any], Any] | None
 
 _STATEMENTS: dict[str, dict[Any, str]] = {}
 
@@ -123,17 +148,31 @@ _TAKE_NUMBERS = text(
 _NEXT_NUMBERS = text("SELECT nextval(:name) FROM generate_series(1, :count)")
 
 
-def _bound(binders: Sequence[Binder], columns: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
-    for binder, values in zip(binders, columns, strict=True):
-        yield values if binder is None else [binder(value) for value in values]
+def _encoded(
+    kinds: Sequence[TypeEngine[Any]], dialect: Dialect, columns: Iterable[Sequence[Any]]
+) -> Iterable[Sequence[Any]]:
+    """The values of each column as the driver takes them."""
+    for kind, values in zip(kinds, columns, strict=True):
+        convert = kind.dialect_impl(dialect).bind_processor(dialect)
+        if convert is None or values.count(None) == len(values):
+            yield values
+        else:
+            yield [convert(value) for value in values]
 
 
-def _prepared(column: ColumnElement[Any], values: list[Any], dialect: Dialect) -> list[Any]:
-    binder = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return values if binder is None else [binder(value) for value in values]
+def _decoded(
+    kinds: Sequence[TypeEngine[Any]], dialect: Dialect, columns: Iterable[Sequence[Any]]
+) -> Iterable[Sequence[Any]]:
+    """The values of each column as records have them."""
+    for kind, values in zip(kinds, columns, strict=True):
+        convert = kind.dialect_impl(dialect).result_processor(dialect, None)
+        if convert is None or values.count(None) == len(values):
+            yield values
+        else:
+            yield [convert(value) for value in values]
 
 
-def _json_text(values: list[Any]) -> ColumnElement[str]:
+def _json_text(values: Sequence[Any]) -> ColumnElement[str]:
     return bindparam(None, msgspec.json.encode(values).decode(), type_=Text(), unique=True)
 
 
@@ -141,9 +180,11 @@ def _quoted(dialect: Dialect, names: Sequence[str]) -> list[str]:
     return [dialect.identifier_preparer.quote(name) for name in names]
 
 
-def _array_types(dialect: Dialect, table: Table, columns: Sequence[str]) -> list[str]:
-    types: list[TypeEngine[Any]] = [table.c[name].type for name in columns]
-    return [f"{kind.compile(dialect=dialect)}[]" for kind in types]
+def _arrays(dialect: Dialect, table: Table, columns: Sequence[str]) -> Iterable[str]:
+    for name in columns:
+        kind = table.c[name].type
+        # bytes in binary form (%b): as text they would be twice as long
+        yield f"{'%b' if isinstance(kind, Blob) else '%s'}::{kind.compile(dialect=dialect)}[]"
 
 
 def _insert_statement(
@@ -159,7 +200,7 @@ def _insert_statement(
     if dialect.name == "sqlite":
         body = f" VALUES ({', '.join('?' * len(columns))})"
     else:
-        arrays = ", ".join(f"%s::{kind}" for kind in _array_types(dialect, table, columns))
+        arrays = ", ".join(_arrays(dialect, table, columns))
         body = f" SELECT * FROM unnest({arrays})"
     if not key:
         return head + body
@@ -176,7 +217,7 @@ def _update_statement(dialect: Dialect, table: Table, columns: Sequence[str]) ->
         assigned = ", ".join(f"{column} = ?" for column in quoted)
         return f"UPDATE {name} SET {assigned} WHERE id = ?"
     assigned = ", ".join(f"{column} = new_values.{column}" for column in quoted)
-    arrays = ", ".join(f"%s::{kind}" for kind in _array_types(dialect, table, [*columns, "id"]))
+    arrays = ", ".join(_arrays(dialect, table, [*columns, "id"]))
     listed = ", ".join([*quoted, "id"])
     return (
         f"UPDATE {name} SET {assigned} FROM unnest({arrays}) AS new_values({listed})"

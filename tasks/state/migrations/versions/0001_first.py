@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from tasks.state.columntypes import Json, Name, Utc
+from tasks.state.columntypes import Blob, Json, Name, Utc
 
 revision = "0001"
 down_revision = None
@@ -150,10 +150,10 @@ def _rows() -> None:
         sa.Column("kept", Json()),
         sa.Column("key_text", Json()),
         sa.Column("confirmed_at", Utc()),
-        sa.Column("base_fno", sa.LargeBinary()),
-        sa.Column("base_dataverse", sa.LargeBinary()),
-        sa.Column("intent_fno", sa.LargeBinary()),
-        sa.Column("intent_dataverse", sa.LargeBinary()),
+        sa.Column("base_fno", Blob()),
+        sa.Column("base_dataverse", Blob()),
+        sa.Column("intent_fno", Blob()),
+        sa.Column("intent_dataverse", Blob()),
         sa.PrimaryKeyConstraint("id", name="pk_link"),
         sa.UniqueConstraint("scope_id", "key", name="uq_link_scope_id_key"),
     )
@@ -168,7 +168,7 @@ def _rows() -> None:
         sa.Column("row", Name(), nullable=False),
         sa.Column("key", Name()),
         sa.Column("version", Name()),
-        sa.Column("digests", sa.LargeBinary()),
+        sa.Column("digests", Blob()),
         sa.Column("raw", sa.BigInteger()),
         sa.Column("verdict", sa.String(), nullable=False),
         sa.Column("match", Json()),
