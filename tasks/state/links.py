@@ -96,7 +96,8 @@ class LinkReads(Session):
         return int(self._connection.execute(query.where(and_(*conditions))).scalar_one())
 
     def _links(self, query: Select[Any]) -> list[Link]:
-        return list(map(Link, *self._columns(query)))
+        columns = self._columns(query)
+        return list(map(Link, *columns)) if columns else []
 
     def _scopes(self, pair: int, **wanted: str) -> list[int]:
         """Numbers of the scopes with this map, company or table; without a table named, of all tables."""
