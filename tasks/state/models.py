@@ -182,6 +182,7 @@ link = Table(
     UniqueConstraint("scope_id", "key"),
     Index(None, "scope_id", "id"),
     Index(None, "dataverse_id"),
+    Index(None, "scope_id", "fno_row"),
 )
 
 sighting = Table(

@@ -158,6 +158,7 @@ def _rows() -> None:
         sa.UniqueConstraint("scope_id", "key", name="uq_link_scope_id_key"),
     )
     op.create_index("ix_link_dataverse_id", "link", ["dataverse_id"])
+    op.create_index("ix_link_scope_id_fno_row", "link", ["scope_id", "fno_row"])
     op.create_index("ix_link_scope_id_id", "link", ["scope_id", "id"])
     op.create_table(
         "sighting",
