@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
 
 import msgspec
 
 from mappings.errors import RetriableError
 from tasks.connectors.batch import Part, batch_body, part_request, read_parts
 from tasks.connectors.http import Answer, Client
-from tasks.connectors.paging import PAGE, ROW, fetch
+from tasks.connectors.paging import PAGE, fetch, row_of
 from tasks.connectors.refusals import denied, refused, service_error, shown_path
 from tasks.connectors.requestlog import Kind
 from tasks.connectors.retry import THROTTLED, TRANSIENT, retry_after
@@ -128,7 +127,10 @@ def part_error(side: SideName, part: Part, target: str) -> ServiceError:
 def one_row(client: Client, part: Part, target: str) -> Row:
     """The row in a successful part; anything else is a fault of the request or the access."""
     if part.status == 200:
-        return ROW.decode(part.body)
+        try:
+            return row_of(part.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as unreadable:
+            raise _unreadable(client, unreadable) from None
     error = part_error(client.side, part, target)
     raise denied(error) if part.status in (401, 403) else refused(error, "a read")
 
@@ -141,11 +143,7 @@ def all_rows(client: Client, kind: Kind, part: Part, target: str, prefer: str = 
     try:
         page = PAGE.decode(part.body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RetriableError(
-            f"{client.side} answered a read with a body that can't be read: {error}",
-            code="unreadable_answer",
-            side=client.side,
-        ) from None
+        raise _unreadable(client, error) from None
     rows: list[Row] = page.value
     while page.next_link is not None:
         answer: Answer = fetch(client, kind, page.next_link, prefer)
@@ -156,6 +154,9 @@ def all_rows(client: Client, kind: Kind, part: Part, target: str, prefer: str = 
     return rows
 
 
-def decoded(part: Part) -> Any:
-    """Any JSON of a part."""
-    return msgspec.json.decode(part.body)
+def _unreadable(client: Client, error: Exception) -> RetriableError:
+    return RetriableError(
+        f"{client.side} answered a read with a body that can't be read: {error}",
+        code="unreadable_answer",
+        side=client.side,
+    )

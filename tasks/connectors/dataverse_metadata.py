@@ -190,7 +190,8 @@ def _column(row: Row, detail: Mapping[str, Any], navigation: Mapping[str, str]) 
         members=tuple(_options(detail)),
         targets=tuple(targets) if kind == "lookup" else (),
         navigation=dict(navigation) if kind == "lookup" else {},
-        required=(row.get("RequiredLevel") or {}).get("Value") in ("SystemRequired", "ApplicationRequired"),
+        # ApplicationRequired is for forms: the service itself takes rows without such a column
+        required=(row.get("RequiredLevel") or {}).get("Value") == "SystemRequired",
         creatable=row.get("IsValidForCreate") is not False,
         updatable=row.get("IsValidForUpdate") is not False,
     )

@@ -13,7 +13,7 @@ import msgspec
 from tasks.connectors.batch import Part, part_request
 from tasks.connectors.http import Answer, Client, LostAnswer, Unsent
 from tasks.connectors.odata import dataverse_address, select
-from tasks.connectors.paging import ENCODER, ROW
+from tasks.connectors.paging import ENCODER, row_of
 from tasks.connectors.refusals import service_error, shown_path, unanswered
 from tasks.connectors.side import Operation, Outcome, Row, ServiceError, Table
 from tasks.connectors.writing import BatchWrite, Writer
@@ -96,7 +96,7 @@ def _row(part: Part) -> Row | None:
     if not part.body.strip():
         return None
     try:
-        return ROW.decode(part.body)
+        return row_of(part.body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from mappings.errors import FatalError
 from tasks.connectors.batchread import all_rows, get_parts, one_row, part_error
 from tasks.connectors.credentials import Credential
-from tasks.connectors.fno_metadata import Schema, read_schema
+from tasks.connectors.fno_metadata import Schema, read_schema, read_table
 from tasks.connectors.fno_write import batch_writer, says_absent
 from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
@@ -133,7 +133,7 @@ class FnoSide:
             with self._lock:
                 if self._schema is None:
                     self._schema = read_schema(self.client)
-                found = self._tables[name] = self._schema.table(name)
+                found = self._tables[name] = read_table(self.client, self._schema, name)
         return found
 
     def pages(

@@ -1,7 +1,8 @@
 """F&O's own description of its entities: the CSDL of `/data/$metadata`.
 
 The document is tens of megabytes on a real system, so it is parsed once, as a stream, and only what tables
-need is kept.
+need is kept. What it leaves out (which times are dates, what is mandatory, what may be edited) comes from
+`/Metadata/PublicEntities`, one small document per entity; where that is not served, the CSDL has to do.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError, iterparse
 
-from mappings.errors import RetriableError
+from mappings.errors import FatalError, RetriableError
 from mappings.metadata import Kind as ColumnKind
 from tasks.connectors.fingerprint import fingerprinted
 from tasks.connectors.http import Client
-from tasks.connectors.odata import absent
+from tasks.connectors.odata import absent, text_literal
+from tasks.connectors.paging import ROW
 from tasks.connectors.refusals import refused
 from tasks.connectors.side import Column, Table
 
@@ -102,6 +104,38 @@ class Schema:
             creatable=each.creatable,
             updatable=each.updatable and each.name not in key,
         )
+
+
+def read_table(client: Client, schema: Schema, name: str) -> Table:
+    """An entity set as a table, with what the service tells about its properties beyond the CSDL."""
+    table = schema.table(name)
+    root = client.origin.path.removesuffix("data/")
+    url = f"{root}Metadata/PublicEntities({text_literal(table.logical)})"
+    try:
+        answer = client.send("metadata", "GET", url, decoder=ROW)
+    except FatalError as error:
+        if error.code != "access_denied":
+            raise
+        return table
+    described = (answer.data or {}).get("Properties")
+    if not isinstance(described, list):
+        return table
+    columns = dict(table.columns)
+    for each in described:
+        column = columns.get(each.get("Name"))
+        if column is not None:
+            columns[column.name] = _described(column, each, key=column.name in table.key)
+    return fingerprinted(replace(table, columns=columns))
+
+
+def _described(column: Column, about: Mapping[str, Any], *, key: bool) -> Column:
+    return replace(
+        column,
+        kind="date" if column.kind == "datetime" and about.get("DataType") == "Date" else column.kind,
+        required=bool(about.get("IsMandatory", column.required)),
+        creatable=bool(about.get("AllowEditOnCreate", column.creatable)),
+        updatable=bool(about.get("AllowEdit", column.updatable)) and not key,
+    )
 
 
 def read_schema(client: Client) -> Schema:

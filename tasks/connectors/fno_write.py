@@ -9,7 +9,7 @@ import msgspec
 from tasks.connectors.batch import Part, change_set, part_request
 from tasks.connectors.http import Client
 from tasks.connectors.odata import fno_address
-from tasks.connectors.paging import ENCODER, ROW
+from tasks.connectors.paging import ENCODER, row_of
 from tasks.connectors.refusals import service_error, shown_path
 from tasks.connectors.side import Operation, Outcome, Row, ServiceError, Table
 from tasks.connectors.writing import Writer
@@ -74,6 +74,6 @@ def _row(part: Part) -> Row | None:
     if not part.body.strip():
         return None
     try:
-        return ROW.decode(part.body)
+        return row_of(part.body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

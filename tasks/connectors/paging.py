@@ -39,6 +39,19 @@ def _exact(number: str) -> str:
 PAGE: msgspec.json.Decoder[Page] = msgspec.json.Decoder(Page, float_hook=_exact)
 LINK: msgspec.json.Decoder[Link] = msgspec.json.Decoder(Link)
 ROW: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=_exact)
+
+
+def row_of(content: bytes) -> dict[str, Any]:
+    """A single row, without the address of its metadata.
+
+    Raises:
+        msgspec.MsgspecError: the body is no row.
+    """
+    row = ROW.decode(content)
+    row.pop("@odata.context", None)
+    return row
+
+
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

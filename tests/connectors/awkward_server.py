@@ -30,6 +30,7 @@ CSDL = """<?xml version="1.0" encoding="utf-8"?>
 <Property Name="OnHold" Type="Microsoft.Dynamics.DataEntities.NoYes"/>
 <Property Name="CreatedOn" Type="Edm.DateTimeOffset">
 <Annotation Term="Org.OData.Core.V1.Computed"/></Property>
+<Property Name="OpenedOn" Type="Edm.DateTimeOffset" Nullable="false"/>
 <NavigationProperty Name="Group" Type="Microsoft.Dynamics.DataEntities.CustomerGroup"/>
 </EntityType>
 <EntityType Name="CustomerGroup"><Key><PropertyRef Name="dataAreaId"/>
@@ -42,7 +43,17 @@ CSDL = """<?xml version="1.0" encoding="utf-8"?>
 <EntitySet Name="CustomerGroups" EntityType="Microsoft.Dynamics.DataEntities.CustomerGroup"/>
 </EntityContainer></Schema></edmx:DataServices></edmx:Edmx>"""
 
-ACCOUNT = "EntityDefinitions(LogicalName='account')"
+_PROPERTIES = [
+    {
+        "Name": "OpenedOn",
+        "DataType": "Date",
+        "IsMandatory": False,
+        "AllowEdit": True,
+        "AllowEditOnCreate": True,
+    },
+    {"Name": "OrganizationName", "IsMandatory": True, "AllowEdit": False, "AllowEditOnCreate": True},
+    {"Name": "Unheard", "IsMandatory": True},
+]
 _DEFINITIONS = [
     {
         "LogicalName": logical,
@@ -316,6 +327,10 @@ class AwkwardServer:
         if seen.path == "/data/$metadata":
             self.metadata_requests += 1
             return Reply(body=CSDL, headers={"Content-Type": "application/xml"})
+        if seen.path == "/Metadata/PublicEntities('CustomerV3')":
+            return Reply(body={"Name": "CustomerV3", "Properties": _PROPERTIES})
+        if seen.path.startswith("/Metadata/"):
+            return Reply(404, {"Message": "No HTTP resource was found that matches the request URI."})
         if seen.path.startswith("/api/data/v9.2/EntityDefinitions?"):
             self.metadata_requests += 1
             return Reply(body={"value": _DEFINITIONS})

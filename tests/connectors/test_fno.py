@@ -40,7 +40,9 @@ def test_metadata_comes_from_the_document(fno: FnoSide, server: AwkwardServer) -
     assert (columns["CreditLimit"].kind, columns["CreditLimit"].scale) == ("decimal", None)
     assert columns["CreatedOn"].kind == "datetime" and not columns["CreatedOn"].creatable
     assert columns["CustomerAccount"].creatable and not columns["CustomerAccount"].updatable
-    fno.table("CustomerGroups")
+    assert columns["OpenedOn"].kind == "date" and not columns["OpenedOn"].required
+    assert columns["OrganizationName"].required and not columns["OrganizationName"].updatable
+    assert fno.table("CustomerGroups").columns["CustomerGroupId"].required
     assert server.metadata_requests == 1
 
 
