@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args
 
-from sqlalchemy import Select, and_, delete, func, select
+from sqlalchemy import Select, and_, bindparam, delete, func, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from mappings.errors import FatalError, RowError
@@ -46,7 +46,7 @@ class LinkReads(Session):
         }
 
     def links_by_fno_row(self, pair: int, map: str, company: str, rows: Iterable[str]) -> dict[str, Link]:
-        """Links of a lane by F&O record id; reads the whole lane, so ask for many at a time."""
+        """Links of a lane by F&O record id."""
         return {str(link.fno_row): link for link in self._of_lane(pair, map, company, table.c.fno_row, rows)}
 
     def links_of(self, ids: Iterable[int]) -> list[Link]:
@@ -56,10 +56,20 @@ class LinkReads(Session):
     def iterate_links(self, pair: int, map: str, company: str, after_id: int, limit: int) -> list[Link]:
         """The next `limit` links of a lane after a link's id, in the order of ids; empty at the end."""
         scopes = self._scopes(pair, map=map, company=company)
-        if not scopes:
+        # one index serves this and the counting by state: the next of each state, then the first of those
+        parts = [
+            select(table.c.id)
+            .where(table.c.scope_id == scope_id, table.c.state == state, table.c.id > after_id)
+            .order_by(table.c.id)
+            .limit(limit)
+            .subquery()
+            for scope_id in scopes
+            for state in get_args(LinkState)
+        ]
+        if not parts:
             return []
-        query = _base().where(_one_of(scopes), table.c.id > after_id)
-        return self._links(query.order_by(table.c.id).limit(limit))
+        ids = union_all(*(select(part.c.id) for part in parts)).order_by("id").limit(limit)
+        return self.links_of(self._connection.execute(ids).scalars())
 
     def parents_by_key(
         self, pair: int, table_name: str, company: str, keys: Iterable[str]
@@ -75,11 +85,9 @@ class LinkReads(Session):
         self, pair: int, table_name: str, ids: Iterable[str]
     ) -> dict[str, list[Link]]:
         """Links of any map and company with these rows of a Dataverse table."""
-        query = _base().where(
-            self._among(table.c.dataverse_id, ids), scope.c.pair == pair, scope.c.table == table_name
-        )
+        scopes = self._scopes(pair, table=table_name)
         found: dict[str, list[Link]] = {}
-        for link in self._links(query):
+        for link in self._of_scopes(scopes, table.c.dataverse_id, ids):
             found.setdefault(str(link.dataverse_id), []).append(link)
         return found
 
@@ -171,6 +179,19 @@ class LinkWrites(LinkReads):
                 self._update(table, columns, rows)
             except IntegrityError as error:
                 raise _duplicate(error, ()) from error
+
+    def confirm_created(self, created: Sequence[tuple[int, int]]) -> None:
+        """Pair links whose create went through as a whole: the base becomes the intent, without sending it again.
+
+        Args:
+            created: (link id, digest of the raw F&O row).
+        """
+        self._connection.execute(
+            update(table)
+            .where(table.c.id == bindparam("link"))
+            .values(state="paired", base_fno=table.c.intent_dataverse, raw_fno=bindparam("raw")),
+            [{"link": link, "raw": raw} for link, raw in created],
+        )
 
     def delete_links(self, ids: Iterable[int]) -> None:
         """Forget links."""

@@ -180,8 +180,8 @@ link = Table(
     Column("intent_fno", Blob),
     Column("intent_dataverse", Blob),
     UniqueConstraint("scope_id", "key"),
-    Index(None, "scope_id", "id"),
-    Index(None, "dataverse_id"),
+    Index(None, "scope_id", "state", "id"),
+    Index(None, "scope_id", "dataverse_id"),
     Index(None, "scope_id", "fno_row"),
 )
 
@@ -202,6 +202,7 @@ sighting = Table(
     Column("matched", Boolean, nullable=False),
     UniqueConstraint("scope_id", "side", "row"),
     Index(None, "scope_id", "side", "key"),
+    Index(None, "scope_id", "side", "id"),
     sqlite_autoincrement=True,
 )
 

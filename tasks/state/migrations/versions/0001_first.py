@@ -157,9 +157,9 @@ def _rows() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_link"),
         sa.UniqueConstraint("scope_id", "key", name="uq_link_scope_id_key"),
     )
-    op.create_index("ix_link_dataverse_id", "link", ["dataverse_id"])
+    op.create_index("ix_link_scope_id_dataverse_id", "link", ["scope_id", "dataverse_id"])
     op.create_index("ix_link_scope_id_fno_row", "link", ["scope_id", "fno_row"])
-    op.create_index("ix_link_scope_id_id", "link", ["scope_id", "id"])
+    op.create_index("ix_link_scope_id_state_id", "link", ["scope_id", "state", "id"])
     op.create_table(
         "sighting",
         sa.Column("id", Id),
@@ -178,6 +178,7 @@ def _rows() -> None:
         sa.UniqueConstraint("scope_id", "side", "row", name="uq_sighting_scope_id_side_row"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_sighting_scope_id_side_id", "sighting", ["scope_id", "side", "id"])
     op.create_index("ix_sighting_scope_id_side_key", "sighting", ["scope_id", "side", "key"])
     op.create_table(
         "sighting_match",
