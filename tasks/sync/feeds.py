@@ -372,7 +372,7 @@ def _by_company(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
 def _route_fno(router: _Router, rows: Sequence[Row], seen: set[int]) -> tuple[list[InboxEntry], int]:
     lane = router.lane
     keys = router.fno_keys(rows)
-    raw = raw_digests(rows, lane.layout.fno_columns, lane.secret).astype(np.int64).tolist()
+    raw = raw_digests(rows, lane.layout.raw_fno, lane.secret).astype(np.int64).tolist()
     with lane.store.read() as state:
         links = state.links_by_key(lane.pair, lane.map.name, lane.company, keys)
         strangers = [

@@ -164,7 +164,7 @@ class InitialSync:
         ]
         by_match = self._by_match(unmatched)
         raw = (
-            raw_digests(rows, lane.layout.fno_columns, lane.secret).astype(np.int64).tolist()
+            raw_digests(rows, lane.layout.raw_fno, lane.secret).astype(np.int64).tolist()
             if links
             else [0] * len(rows)
         )

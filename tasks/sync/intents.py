@@ -27,8 +27,9 @@ def unpack(data: bytes, pairs: int) -> Digests:
 
 
 def pack_intent(target: Digests, source: Digests, pairs: Flags) -> bytes:
-    """Intent of one write: digests of the pairs it carries, `UNKNOWN` for the others."""
-    return pack(np.where(pairs, target, UNKNOWN)) + pack(np.where(pairs, source, UNKNOWN))
+    """Intent of one write: digests of the pairs it carries, `UNKNOWN` for the others; once where both rows are the same."""
+    first = pack(np.where(pairs, target, UNKNOWN))
+    return first if target is source else first + pack(np.where(pairs, source, UNKNOWN))
 
 
 class Layouts:
@@ -82,7 +83,12 @@ class Layouts:
         """(target, source) digests of an open intent."""
         if data is None:
             return None
-        target, source = self._row(data, link, 0), self._row(data, link, 1)
+        pairs = self._lane.pairs
+        if link.layout_id is not None and link.layout_id != self._lane.layout_id:
+            with self._lane.store.read() as state:
+                pairs = len(state.layout_by_id(link.layout_id).pairs)
+        target = self._row(data, link, 0)
+        source = self._row(data, link, 1) if len(data) > 8 * pairs else target
         return None if target is None or source is None else (target, source)
 
 
@@ -107,17 +113,18 @@ def settle_intent(
     """
     target, source = intent
     part = target != UNKNOWN
+    # acknowledged, but not yet read back: the base stands on what was sent
+    acknowledged = part & (base_target == target)
     hit = part & (now == target)
     base_target[hit] = target[hit]
     base_source[hit] = source[hit]
     normalized: Flags = np.zeros(part.shape, dtype=bool)
     rest = part & ~hit
-    if created and rest.any():
+    if created:
         base_source[rest] = source[rest]
-        if ours:
-            base_target[rest] = now[rest]
-            normalized = np.asarray(rest, dtype=bool)
-        else:
-            # somebody changed the row after we made it: the difference is that person's edit
-            base_target[rest] = target[rest]
+        # if somebody else changed the row after we made it, the difference is that person's edit
+        base_target[rest] = target[rest]
+    if ours:
+        normalized = np.asarray(rest if created else rest & acknowledged, dtype=bool)
+        base_target[normalized] = now[normalized]
     return normalized

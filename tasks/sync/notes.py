@@ -32,6 +32,7 @@ class Notes:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
+        self._pair_ids = [pair.pair.id for pair in lane.layout.pairs]
 
     # names
 
@@ -315,7 +316,7 @@ class Notes:
     def history(self, work: Work, i: int, action: str, side: str, pairs: Flags | None) -> None:
         """Which fields of a row changed on which side; names only, never values."""
         lane = self._lane
-        fields = [] if pairs is None else [lane.layout.pairs[int(p)].pair.id for p in np.flatnonzero(pairs)]
+        fields = [] if pairs is None else [self._pair_ids[int(p)] for p in np.flatnonzero(pairs)]
         work.history.append(
             HistoryEntry(
                 pair=lane.pair,

@@ -7,8 +7,9 @@ again when its row is looked at next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from tasks.sync.diff import Digests
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
-from tasks.sync.results import Results, new_link
+from tasks.sync.results import Results, new_links, with_id
 
 MAX_KEPT = 3
 """Repairs of one unit without anybody's change before it is parked as not kept."""
@@ -44,50 +45,54 @@ class Recorder:
         """Store what is about to be written, before any of it goes out."""
         lane, comparison = self._lane, work.comparison
         work.links = [case.link for case in work.cases]
-        new: list[int] = []
+        fresh: dict[int, dict[str, Any]] = {}
         changed: set[int] = set()
         for send in work.sends:
             if send.operation.kind == "delete":
                 continue
             i = send.case
             source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
-            intent = pack_intent(source, source, send.pairs)
-            link = work.links[i]
-            if link is None:
-                link = new_link(lane, work, i, "half")
-                new.append(i)
-            elif i not in new:
-                link = replace(link)
-                changed.add(i)
+            changes: dict[str, Any] = {f"intent_{send.side}": pack_intent(source, source, send.pairs)}
             if send.operation.kind == "create":
                 # a fresh start: whatever the link remembered belongs to a row that is gone
-                link = replace(link, state="half", base_fno=None, base_dataverse=None, kept=None)
+                changes.update(state="half", base_fno=None, base_dataverse=None, kept=None)
                 if send.side == "dataverse":
-                    link = replace(link, dataverse_id=send.chosen_id, raw_dataverse=None)
-                else:
-                    link = replace(link, fno_key=dict(send.operation.address or {}), raw_fno=None)  # type: ignore[arg-type]
-            if send.side == "dataverse":
-                link = replace(link, intent_dataverse=intent, layout_id=self._relaid(work, i, link))
-            else:
-                link = replace(link, intent_fno=intent, layout_id=self._relaid(work, i, link))
-            work.links[i] = link
+                    changes.update(dataverse_id=send.chosen_id, raw_dataverse=None)
+                elif isinstance(send.operation.address, Mapping):
+                    changes.update(fno_key=dict(send.operation.address), raw_fno=None)
+            link = work.links[i]
+            if link is None:
+                fresh.setdefault(i, {}).update(changes)
+                continue
+            changed.add(i)
+            work.links[i] = replace(link, **{**self._proven(work, i, link), **changes})
         with lane.store.transaction(self._lease) as tx:
-            if new:
-                ids = tx.insert_links([_there(work.links[i]) for i in new])
-                for i, id_ in zip(new, ids, strict=True):
-                    work.links[i] = replace(_there(work.links[i]), id=id_)
+            if fresh:
+                links = new_links(lane, work, fresh, "half")
+                for (i, link), id_ in zip(links.items(), tx.insert_links(list(links.values())), strict=True):
+                    work.links[i] = with_id(link, id_)
             if changed:
                 tx.update_links([_there(work.links[i]) for i in sorted(changed)])
 
-    def _relaid(self, work: Work, i: int, link: Link) -> int:
-        """Stored digests of one link share one layout: rewrite the bases in today's when it differs."""
+    def _proven(self, work: Work, i: int, link: Link) -> dict[str, Any]:
+        """What open intents and an older layout already proved goes in with the new intent.
+
+        The new intent takes the place of the old one; a crash right after it must not forget what the old one explained.
+        """
         lane, comparison = self._lane, work.comparison
-        if link.layout_id != lane.layout_id and link.base_fno is not None:
-            link = replace(
-                link, base_fno=pack(comparison.base_fno[i]), base_dataverse=pack(comparison.base_dataverse[i])
-            )
-            work.links[i] = link
-        return lane.layout_id
+        open_intents = link.intent_fno is not None or link.intent_dataverse is not None
+        if not open_intents and link.layout_id == lane.layout_id:
+            return {}
+        case = work.cases[i]
+        changes: dict[str, Any] = {"layout_id": lane.layout_id}
+        if comparison.base_fno[i].any() or comparison.base_dataverse[i].any():
+            changes["base_fno"] = pack(comparison.base_fno[i])
+            changes["base_dataverse"] = pack(comparison.base_dataverse[i])
+        if case.fno is not None:
+            changes["intent_fno"] = None
+        if case.dataverse is not None:
+            changes["intent_dataverse"] = None
+        return changes
 
     # results
 
@@ -98,8 +103,15 @@ class Recorder:
         returned = self._returned(work)
         results = Results(work, self._lane)
         results.merged()
+        clean: list[int] = []
         for k, (send, outcome) in enumerate(zip(work.sends, work.outcomes, strict=True)):
-            self._apply(work, results, send, outcome, returned.get(k))
+            if results.is_clean_create(send, outcome):
+                clean.append(send.case)
+                self._notes.history(work, send.case, "create", send.side, None)
+            else:
+                self._apply(work, results, send, outcome, returned.get(k))
+        self._lane.counts.created_dataverse += len(clean)
+        results.clean = clean
         self._store(work, results)
         return [work.cases[i] for i in sorted(results.again)]
 
@@ -192,12 +204,15 @@ class Recorder:
         lane, now = self._lane, self._lane.seams.now()
         results.finish()
         inserts, updates, deletes = results.changes()
+        confirmed = results.confirmed()
         with lane.store.transaction(self._lease) as tx:
             if inserts:
                 ids = tx.insert_links(inserts)
                 results.inserted(ids)
             if updates:
                 tx.update_links(updates)
+            if confirmed:
+                tx.confirm_created(confirmed)
             if deletes:
                 tx.delete_links(deletes)
             if self._listed(tx):

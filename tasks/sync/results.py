@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Literal
+from dataclasses import fields, replace
+from operator import attrgetter
+from typing import Any, Literal
 
 import numpy as np
 
 from mappings.metadata import SideName
+from mappings.model import FieldPair
 from tasks.connectors.side import Outcome
 from tasks.state.records import Link
 from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
@@ -18,37 +20,56 @@ from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
 from tasks.transform.digests import key_text, raw_digests
 
+_REST = attrgetter(*[each.name for each in fields(Link)[1:]])
+
 LinkState = Literal["half", "paired", "detached"]
 
 
-def new_link(lane: Lane, work: Work, i: int, state: LinkState) -> Link:
-    """The link of a row that had none."""
-    case, comparison = work.cases[i], work.comparison
-    texts = comparison.texts_fno if case.fno is not None else comparison.texts_dataverse
-    parts = [str(texts[i, p]) for p in lane.layout.key_pairs]
-    return Link(
-        id=0,
-        pair=lane.pair,
-        map=lane.map.name,
-        company=lane.company,
-        table=lane.map.dataverse.table,
-        key=key_text(parts, lane.company),
-        fno_key=lane.fno_address(case.fno) if case.fno is not None else None,
-        fno_row=fno_row_id(case.fno) if case.fno is not None else None,
-        dataverse_id=str(case.dataverse[lane.dataverse_table.id_column])
-        if case.dataverse is not None
-        else None,
-        state=state,
-        layout_id=lane.layout_id,
-        key_text=spelled(lane, case, parts),
-    )
+def new_links(
+    lane: Lane, work: Work, given: Mapping[int, Mapping[str, Any]], state: LinkState
+) -> dict[int, Link]:
+    """Links of rows that had none, by case; `given` has what is known about each beyond its rows."""
+    comparison, key_pairs = work.comparison, list(lane.layout.key_pairs)
+    at = list(given)
+    from_fno = [work.cases[i].fno is not None for i in at]
+    texts_fno = comparison.texts_fno[np.ix_(at, key_pairs)].tolist()
+    texts_dataverse = comparison.texts_dataverse[np.ix_(at, key_pairs)].tolist()
+    pairs = [lane.layout.pairs[p].pair for p in key_pairs]
+    id_column = lane.dataverse_table.id_column
+    links = {}
+    for place, i in enumerate(at):
+        case = work.cases[i]
+        parts = texts_fno[place] if from_fno[place] else texts_dataverse[place]
+        own: dict[str, Any] = {
+            "fno_key": lane.fno_address(case.fno) if case.fno is not None else None,
+            "fno_row": fno_row_id(case.fno) if case.fno is not None else None,
+            "dataverse_id": str(case.dataverse[id_column]) if case.dataverse is not None else None,
+            "state": state,
+            **given[i],
+        }
+        links[i] = Link(
+            0,
+            lane.pair,
+            lane.map.name,
+            lane.company,
+            lane.map.dataverse.table,
+            key_text(parts, lane.company),
+            layout_id=lane.layout_id,
+            key_text=spelled(case, pairs, parts),
+            **own,
+        )
+    return links
 
 
-def spelled(lane: Lane, case: Case, parts: Sequence[str]) -> list[str]:
+def with_id(link: Link, id_: int) -> Link:
+    """The link under the number that the state gave it."""
+    return Link(id_, *_REST(link))
+
+
+def spelled(case: Case, pairs: Sequence[FieldPair], parts: Sequence[str]) -> list[str]:
     """Key parts as F&O spells them (Dataverse where F&O has no row): what is written into references."""
     out = []
-    for p, text in zip(lane.layout.key_pairs, parts, strict=True):
-        pair = lane.layout.pairs[p].pair
+    for pair, text in zip(pairs, parts, strict=True):
         value = case.fno.get(pair.fno) if case.fno is not None and pair.fno else None
         if value is None and case.dataverse is not None and pair.lookup is None and pair.dataverse:
             value = case.dataverse.get(pair.dataverse)
@@ -72,6 +93,7 @@ class Results:
         self._touched: set[int] = set(work.detach)
         self._written: set[tuple[int, SideName]] = set()
         self._inserts: list[int] = []
+        self.clean: list[int] = []
         for i in work.detach:
             link = self.links[i]
             if link is not None:
@@ -89,7 +111,7 @@ class Results:
                 case, link = work.cases[i], self.links[i]
                 new = link is None
                 if new:
-                    link = new_link(lane, work, i, "paired")
+                    link = new_links(lane, work, {i: {}}, "paired")[i]
                     self.links[i] = link
                     lane.counts.paired += 1
                 if new or adopted[place].any() or (link is not None and self._stale(case, link)):
@@ -105,17 +127,20 @@ class Results:
                     self._touched.add(i)
             quiet = work.merges.quiet
             lane.counts.equal += int(quiet.sum())
+        sides: dict[int, set[SideName]] = {}
+        for send in work.sends:
+            sides.setdefault(send.case, set()).add(send.side)
         for i, link in enumerate(self.links):
             if link is not None and (link.intent_dataverse is not None or link.intent_fno is not None):
                 # read back: whatever the intents proved is in the bases by now
                 case = work.cases[i]
                 settled_dataverse = case.dataverse is not None
                 settled_fno = case.fno is not None
-                sending = {send.side for send in work.sends if send.case == i}
+                sending = sides.get(i, set())
                 changes: dict[str, None] = {}
-                if settled_dataverse and "dataverse" not in sending:
+                if link.intent_dataverse is not None and settled_dataverse and "dataverse" not in sending:
                     changes["intent_dataverse"] = None
-                if settled_fno and "fno" not in sending:
+                if link.intent_fno is not None and settled_fno and "fno" not in sending:
                     changes["intent_fno"] = None
                 if changes:
                     self.links[i] = replace(link, **changes)  # type: ignore[arg-type]
@@ -131,6 +156,26 @@ class Results:
         )
 
     # answers
+
+    def is_clean_create(self, send: Send, outcome: Outcome) -> bool:
+        """A bulk create of a whole row that went through: its base is exactly its intent."""
+        return (
+            send.side == "dataverse"
+            and send.operation.kind == "create"
+            and outcome.status == "done"
+            and outcome.row is None
+            and send.case not in self.work.unsettled
+            and bool(send.pairs.all())
+        )
+
+    def confirmed(self) -> list[tuple[int, int]]:
+        """(link id, raw digest of the F&O row) of clean creates; they are recorded by one small statement."""
+        at = [(i, self.work.cases[i].fno) for i in self.clean]
+        rows = [row for _, row in at if row is not None]
+        if not rows:
+            return []
+        raw = raw_digests(rows, self.lane.layout.raw_fno, self.lane.secret).astype(np.int64).tolist()
+        return [(self._link(i).id, digest) for (i, _), digest in zip(at, raw, strict=True)]
 
     def created(self, send: Send, outcome: Outcome, held: Digests | None) -> None:
         """A new row stands: both bases begin."""
@@ -235,7 +280,7 @@ class Results:
             (i, case.fno) for i, case in enumerate(work.cases) if i in self._touched and case.fno is not None
         ]
         raw_fno = (
-            raw_digests([row for _, row in fno_rows], lane.layout.fno_columns, lane.secret)
+            raw_digests([row for _, row in fno_rows], lane.layout.raw_fno, lane.secret)
             if fno_rows
             else np.zeros(0, dtype=np.uint64)
         )
