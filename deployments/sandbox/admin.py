@@ -1,0 +1,198 @@
+"""`/_sandbox/…` on the login port: what tests and the command line do to the sandbox. Loopback, no login."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from deployments.sandbox.faults import fault_from, gate_from
+from deployments.sandbox.load import Loader
+from deployments.sandbox.messages import BadJson, Request, Response, encode
+from deployments.sandbox.sandbox import Sandbox
+from deployments.sandbox.seed import seeds
+from mappings.errors import DualflowError, FatalError
+
+PREFIX = "/_sandbox/"
+
+
+class Admin:
+    """The admin API.
+
+    Args:
+        stop: ends the process.
+    """
+
+    def __init__(self, sandbox: Sandbox, stop: Callable[[], None]) -> None:
+        self._sandbox = sandbox
+        self._stop = stop
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request below /_sandbox/; errors are 400 with a message."""
+        name, _, rest = request.path[len(PREFIX) :].partition("/")
+        action = getattr(self, f"_{request.method.lower()}_{name.replace('-', '_')}", None)
+        if action is None:
+            return self._json(404, {"error": f"there is no {request.method} {request.path}"})
+        try:
+            arguments = request.json() if request.body else {}
+            return self._json(200, action(arguments, rest, request.options()))
+        except (DualflowError, BadJson, KeyError, TypeError, ValueError) as error:
+            self._sandbox.store.undo()
+            text = f"missing {error}" if isinstance(error, KeyError) else str(error)
+            return self._json(400, {"error": text})
+
+    # state
+
+    def _post_reset(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        self._sandbox.reset()
+        return self.load_seed(given.get("seed") or "empty", int(given.get("size") or 0))
+
+    def _post_seed(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return self.load_seed(given["seed"], int(given.get("size") or 0))
+
+    def load_seed(self, name: str, size: int) -> dict[str, Any]:
+        started = time.perf_counter()
+        loader = Loader(self._sandbox)
+        counts: dict[str, int] = {}
+        for side, entity_set, rows in seeds.rows(name, size):
+            counts[f"{side} {entity_set}"] = counts.get(f"{side} {entity_set}", 0) + loader.load(
+                side, entity_set, rows
+            )
+        self._sandbox.store.writes.clear()
+        self._sandbox.store.commit()
+        gc.freeze()
+        return {"seed": name, "rows": counts, "seconds": round(time.perf_counter() - started, 3)}
+
+    def _post_snapshot(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        self._sandbox.snapshots[given["name"]] = self._sandbox.store.snapshot()
+        return {"name": given["name"]}
+
+    def _post_restore(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        snapshot = self._sandbox.snapshots.get(given["name"])
+        if snapshot is None:
+            raise FatalError(
+                f"no snapshot '{given['name']}'",
+                remedy=f"there are {', '.join(self._sandbox.snapshots) or 'none'}",
+            )
+        self._sandbox.store.restore(snapshot)
+        return {"name": given["name"]}
+
+    def _post_load(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        loader = Loader(self._sandbox)
+        count = loader.load(given["side"], given["set"], given["rows"])
+        self._sandbox.store.commit()
+        return {"rows": count}
+
+    def _post_change(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """The same change, or a delete, to every row that passes a filter, as a user."""
+        loader = Loader(self._sandbox)
+        count = loader.change(given["side"], given["set"], given.get("filter"), given.get("body"))
+        self._sandbox.store.commit()
+        return {"rows": count}
+
+    def _post_rename(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Rename an F&O row: new key values, same record; references follow."""
+        Loader(self._sandbox).rename(given["set"], given["key"], given["body"])
+        self._sandbox.store.commit()
+        return {}
+
+    def _post_edits(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return {"answers": self._sandbox.edit(given["requests"])}
+
+    def _get_dump(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        side, _, name = rest.partition("/")
+        table = self._sandbox.store.tables.get(("fno" if side == "fno" else "dataverse", name))
+        if table is None:
+            raise FatalError(f"no set '{name}' on {side}")
+        identity = "" if side == "dataverse" else "#record"
+        rows = [{identity: row_id, **row} if identity else row for row_id, row in table.rows.items()]
+        return {"rows": rows, "deleted": len(table.tombstones)}
+
+    def _get_sets(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        counts: dict[str, dict[str, int]] = {"fno": {}, "dataverse": {}}
+        for (side, name), table in self._sandbox.store.tables.items():
+            counts[side][name] = len(table.rows)
+        return counts
+
+    # behaviour
+
+    def _post_switches(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        self._sandbox.switches.set(given)
+        return self._sandbox.switches.as_dict()
+
+    def _get_switches(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return self._sandbox.switches.as_dict()
+
+    def _post_faults(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        faults = [fault_from(document) for document in _list(given, "faults")]
+        if given.get("replace", True):
+            self._sandbox.faults.clear()
+        self._sandbox.faults.extend(faults)
+        return self._get_faults({}, "", {})
+
+    def _get_faults(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return {"faults": [dataclasses.asdict(fault) for fault in self._sandbox.faults]}
+
+    def _post_gate(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        self._sandbox.gates.append(gate_from(given))
+        return {"gates": len(self._sandbox.gates)}
+
+    def _get_gate(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return {"gates": [dataclasses.asdict(gate) for gate in self._sandbox.gates]}
+
+    def _delete_gate(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        self._sandbox.gates.clear()
+        return {}
+
+    def _post_void_tokens(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Delta tokens of these tables (default: all) are void, as after a change of their metadata."""
+        tables = given.get("sets") or list(self._sandbox.schema.dataverse)
+        version = self._sandbox.store.next_version()
+        self._sandbox.dataverse.tracking.voided.update(dict.fromkeys(tables, version))
+        return {"sets": len(tables)}
+
+    # what happened
+
+    def _get_writes(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        since = int(options.get("since") or 0)
+        writes = self._sandbox.store.writes[since:]
+        if "caller" in options:
+            writes = [write for write in writes if write.caller == options["caller"]]
+        return {
+            "count": len(self._sandbox.store.writes),
+            "writes": [dataclasses.asdict(write) for write in writes],
+        }
+
+    def _get_trace(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        since = int(options.get("since") or 0)
+        trace: Iterable[Any] = self._sandbox.trace
+        return {
+            "count": self._sandbox.traced,
+            "requests": [dataclasses.asdict(entry) for entry in trace if entry.seq > since],
+        }
+
+    def _get_stats(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return {
+            "cpu_seconds": time.process_time(),
+            "requests": dict(self._sandbox.requests),
+            "writes": len(self._sandbox.store.writes),
+            **self._sandbox.extra_stats(),
+        }
+
+    def _get_health(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return {"ready": True}
+
+    def _post_stop(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        self._stop()
+        return {"stopping": True}
+
+    @staticmethod
+    def _json(status: int, answer: Any) -> Response:
+        return Response(status, {"Content-Type": "application/json"}, encode(answer))
+
+
+def _list(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    value = given.get(name, given)
+    return value if isinstance(value, list) else [value]

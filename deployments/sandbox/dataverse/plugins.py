@@ -1,0 +1,129 @@
+"""The solutions' plug-ins: what fills columns that no map fills.
+
+Each runs before a row is checked and stored, or once a new row is stored. They write through `Rows` under the
+name ``plug-in``, so the write log tells their writes from the callers'.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from deployments.sandbox.dataverse.rows import Context, PlugIn, Rows
+from deployments.sandbox.schema.model import Schema
+from deployments.sandbox.store.index import Row
+
+
+def before(schema: Schema) -> dict[str, list[PlugIn]]:
+    """Plug-ins that run before a row is stored, by entity set; only for tables that exist."""
+    known: dict[str, list[PlugIn]] = {
+        "uoms": [_unit_group],
+        "products": [_product_number, _unit_group_of_product],
+        "contacts": [_full_name],
+        "systemusers": [],
+        "accounts": [_party_name],
+        "annotations": [_note_object],
+    }
+    return {name: plugins for name, plugins in known.items() if name in schema.dataverse}
+
+
+def after(schema: Schema) -> dict[str, list[PlugIn]]:
+    """Plug-ins that run once a new row is stored, by entity set."""
+    known: dict[str, list[PlugIn]] = {"cdm_companies": [_owning_team], "uomschedules": []}
+    return {name: plugins for name, plugins in known.items() if name in schema.dataverse}
+
+
+def _inside(context: Context) -> Context:
+    return Context(context.caller, "plug-in")
+
+
+def _unit_group(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    """A unit's class names its unit group, which is made when missing; its base unit is the group's."""
+    if row.get("quantity") is None:
+        row["quantity"] = 1
+    unit_class = row.get("msdyn_externalunitclassname")
+    if row["_uomscheduleid_value"] is None and unit_class:
+        groups = rows.store.dataverse("uomschedules")
+        found = groups.index_on(("name",)).many(unit_class.casefold())
+        if found:
+            row["_uomscheduleid_value"] = min(found)
+        else:
+            body = {
+                "name": unit_class,
+                "baseuomname": row["name"],
+                "msdyn_externallymaintained": True,
+            }
+            row["_uomscheduleid_value"] = rows.create("uomschedules", body, _inside(context))
+    if row["_baseuom_value"] is None and not row.get("msdyn_isbaseunit") and row["_uomscheduleid_value"]:
+        units = rows.store.dataverse("uoms")
+        siblings = units.index_on(("_uomscheduleid_value",)).many(row["_uomscheduleid_value"])
+        base = sorted(unit for unit in siblings if units.rows[unit].get("msdyn_isbaseunit"))
+        if base and base[0] != row["uomid"]:
+            row["_baseuom_value"] = base[0]
+
+
+def _product_number(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    """`productnumber` is the company's code and the product's number together."""
+    if row["productnumber"] is None and row["msdyn_productnumber"]:
+        company = rows.store.dataverse("cdm_companies").rows.get(row["_msdyn_companyid_value"])
+        code = company["cdm_companycode"] if company else ""
+        row["productnumber"] = f"{code} {row['msdyn_productnumber']}".strip()
+
+
+def _unit_group_of_product(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    """A product's unit group is that of its default unit."""
+    unit = rows.store.dataverse("uoms").rows.get(row["_defaultuomid_value"])
+    if unit is not None:
+        row["_defaultuomscheduleid_value"] = unit["_uomscheduleid_value"]
+
+
+def _full_name(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    names = (row["firstname"], row["lastname"])
+    row["fullname"] = " ".join(name for name in names if name) or None
+
+
+def _party_name(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    """With the party model an account takes its name from its party."""
+    party_id = row.get("_msdyn_partyid_value")
+    if party_id and row["name"] is None:
+        party = rows.store.dataverse("msdyn_parties").rows.get(party_id)
+        row["name"] = party.get("msdyn_partyname") or party.get("msdyn_name") if party else None
+
+
+def _note_object(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    """A note is bound to the row that `msdyn_relatedentityid` names."""
+    related = row.get("msdyn_relatedentityid")
+    if row["_objectid_value"] is None and related:
+        for target in rows.schema.dataverse["annotations"].columns["objectid"].targets:
+            if related in rows.store.dataverse(target).rows:
+                row["_objectid_value"] = related
+
+
+def _owning_team(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
+    """A new company gets a business unit and an owner team, its default owning team."""
+    if not rows.switches.plugins:
+        return
+    inside = _inside(context)
+    name = row["cdm_name"] or row["cdm_companycode"]
+    units = rows.store.dataverse("businessunits")
+    root = next(
+        (unit_id for unit_id, unit in units.rows.items() if not unit["_parentbusinessunitid_value"]), None
+    )
+    unit_body = {"name": name}
+    if root is not None:
+        unit_body["parentbusinessunitid@odata.bind"] = f"/businessunits({root})"
+    unit = rows.create("businessunits", unit_body, inside)
+    team = rows.create(
+        "teams",
+        {
+            "name": f"{name} Dual Write",
+            "teamtype": 0,
+            "isdefault": False,
+            "businessunitid@odata.bind": f"/businessunits({unit})",
+            "teamid": str(uuid.uuid4()),
+        },
+        inside,
+    )
+    if row["_cdm_defaultowningteam_value"] is None:
+        stored = rows.store.dataverse("cdm_companies")
+        company_id = row["cdm_companyid"]
+        rows.store.put(stored, company_id, {**stored.rows[company_id], "_cdm_defaultowningteam_value": team})

@@ -1,0 +1,337 @@
+"""Both systems together: data, services, tokens, faults and gates behind three handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter, deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from deployments.sandbox.benchmark import Benchmark
+from deployments.sandbox.dataverse import plugins, system
+from deployments.sandbox.dataverse.rows import Rows
+from deployments.sandbox.dataverse.service import Dataverse
+from deployments.sandbox.faults import Fault, Gate
+from deployments.sandbox.fno.rows import FnoRows
+from deployments.sandbox.fno.service import Fno
+from deployments.sandbox.latency import seconds_of
+from deployments.sandbox.limits import Limits
+from deployments.sandbox.listener import Lost
+from deployments.sandbox.login import TENANT, Application, BadToken, Login
+from deployments.sandbox.messages import Request, Response, encode
+from deployments.sandbox.schema.model import Schema
+from deployments.sandbox.store.store import Snapshot, Store
+from deployments.sandbox.switches import Switches
+
+Host = Literal["fno", "dataverse"]
+TRACE_LENGTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One request in the trace."""
+
+    seq: int
+    side: str
+    method: str
+    url: str
+    caller: str
+    status: int
+    if_match: str | None
+    prefer: str | None
+    operations: list[dict[str, Any]]
+    milliseconds: float
+    time: float
+
+
+class Sandbox:
+    """The simulated systems.
+
+    Args:
+        schema: tables and entities of both sides.
+        path: SQLite file of the data; None keeps them in memory.
+        urls: side (and ``login``) → root URL.
+        apps: who may log in.
+        key: signs tokens.
+    """
+
+    def __init__(
+        self, schema: Schema, path: Path | None, urls: dict[str, str], apps: list[Application], key: bytes
+    ) -> None:
+        self.schema = schema
+        self.switches = Switches()
+        self.store = Store(schema, path)
+        self.callers = {app.caller.name: app.caller for app in apps}
+        self.rows = Rows(schema, self.store, self.switches, plugins.before(schema), plugins.after(schema))
+        self.fno_rows = FnoRows(schema, self.store, self.switches)
+        self.fno = Fno(schema, self.store, self.switches, self.fno_rows, urls["fno"])
+        self.dataverse = Dataverse(schema, self.store, self.switches, self.rows, urls["dataverse"])
+        resources = {side: urls[side] for side in ("fno", "dataverse")}
+        self.login = Login(urls["login"], resources, apps, self.switches, self.store.clock, key)
+        self.limits = Limits(self.switches, self.store.clock)
+        self.faults: list[Fault] = []
+        self.gates: list[Gate] = []
+        self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
+        self.requests: Counter[str] = Counter()
+        self.snapshots: dict[str, Snapshot] = {}
+        self.traced = 0
+        self.benchmark: Benchmark | None = None
+        self.fno.batch.before_operation = lambda request: self._part_fault("fno", request)
+        self.dataverse.batch.before_operation = lambda request: self._part_fault("dataverse", request)
+        self._fill()
+
+    def _fill(self) -> None:
+        system.fill(self.rows, list(self.callers.values()))
+        self.store.commit()
+
+    def reset(self) -> None:
+        """Empty both systems; switches, faults, gates, trace and write log go back to their start."""
+        self.faults.clear()
+        self.gates.clear()
+        self.trace.clear()
+        self.requests.clear()
+        self.switches.set(Switches().as_dict())
+        self.limits.clear()
+        self.dataverse.tracking.voided.clear()
+        self.store.clear()
+        self._fill()
+
+    # requests
+
+    async def answer(self, side: Host, request: Request) -> Response:
+        """One request to a service, from the wire to the wire.
+
+        Raises:
+            Lost: a fault cuts the connection.
+        """
+        started = time.perf_counter()
+        response: Response | None = None
+        try:
+            response = await self._answer(side, request)
+            return response
+        finally:
+            self._note(side, request, response.status if response else 0, started)
+
+    async def _answer(self, side: Host, request: Request) -> Response:
+        try:
+            request.caller = self.login.check(request.headers.get("authorization"), side)
+        except BadToken as bad:
+            return self._unauthorized(side, str(bad))
+        fault = self._fault(side, request)
+        if fault is not None:
+            if fault.action == "status":
+                return self._broken(side, fault)
+            if fault.action == "lose_before":
+                raise Lost
+            if fault.action == "expire_token":
+                self.login.expire()
+                return self._unauthorized(side, "the token has expired")
+        refusal = self.limits.enter(side, request.caller)
+        if refusal is not None:
+            return refusal
+        try:
+            response = await self._serve(side, request)
+        finally:
+            self.limits.leave(side, request.caller)
+        if fault is not None:
+            response = await self._spoil(fault, response)
+        self._decorate(side, request, response)
+        return response
+
+    async def _serve(self, side: Host, request: Request) -> Response:
+        delay = seconds_of(request, self.switches)
+        if delay > 0:
+            await asyncio.sleep(delay)
+        gate = self._gate(side, request)
+        if gate is not None and gate.when == "before":
+            self._open(gate)
+        if self.benchmark is not None:
+            response = self.benchmark.work(side, request, self.work)
+        else:
+            response = self.work(side, request)
+        if gate is not None and gate.when == "after":
+            self._open(gate)
+        return response
+
+    def work(self, side: Host, request: Request) -> Response:
+        """Work one request through and commit; what fails leaves nothing behind."""
+        service = self.fno if side == "fno" else self.dataverse
+        mark = self.store.mark()
+        try:
+            response = service.handle(request)
+        except BaseException:
+            self.store.undo(mark)
+            raise
+        if response.status >= 400 and not _is_batch(request):
+            self.store.undo(mark)
+        self.store.commit()
+        return response
+
+    def edit(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Requests as a user, straight to the services.
+
+        Args:
+            requests: {side, method, path, body, headers}; a path that does not start with a slash is below
+                the service's root.
+        """
+        answers = []
+        for document in requests:
+            side: Host = "fno" if document["side"] == "fno" else "dataverse"
+            root = "/data/" if side == "fno" else "/api/data/v9.2/"
+            target = str(document["path"])
+            target = target if target.startswith("/") else root + target
+            path, _, query = target.partition("?")
+            body = document.get("body")
+            content = body.encode() if isinstance(body, str) else encode(body) if body is not None else b""
+            request = Request(
+                method=str(document.get("method", "PATCH")).upper(),
+                path=path,
+                query=query,
+                headers={name.lower(): str(value) for name, value in document.get("headers", {}).items()},
+                body=content,
+                caller=self.callers[document.get("caller", "user")],
+            )
+            response = self.work(side, request)
+            text = response.body.decode()
+            answers.append(
+                {
+                    "status": response.status,
+                    "headers": response.headers,
+                    "body": json.loads(text) if text.startswith(("{", "[")) else text,
+                }
+            )
+        return answers
+
+    # faults and gates
+
+    def _fault(self, side: str, request: Request) -> Fault | None:
+        for fault in self.faults:
+            if not fault.parts and fault.applies(side, request):
+                return fault
+        return None
+
+    def _part_fault(self, side: str, request: Request) -> Response | None:
+        for fault in self.faults:
+            if fault.parts and fault.applies(side, request):
+                return self._broken(side, fault)
+        return None
+
+    def _gate(self, side: str, request: Request) -> Gate | None:
+        if request.caller is None or request.caller.name != "application":
+            return None
+        for gate in self.gates:
+            if gate.opens(side, request):
+                return gate
+        return None
+
+    def _open(self, gate: Gate) -> None:
+        gate.answers = self.edit(gate.requests)
+
+    async def _spoil(self, fault: Fault, response: Response) -> Response:
+        if fault.action == "lose_after":
+            raise Lost
+        if fault.action == "delay":
+            await asyncio.sleep(fault.seconds)
+        if fault.action in ("empty", "cut_pages") and response.body.startswith(b"{"):
+            document = json.loads(response.body)
+            document.pop("@odata.nextLink", None)
+            if fault.action == "empty":
+                document["value"] = []
+            response.body = encode(document)
+        if fault.action == "truncate":
+            response.body = response.body[: len(response.body) // 2]
+        return response
+
+    def _broken(self, side: str, fault: Fault) -> Response:
+        headers = {"Content-Type": "application/json"}
+        if fault.retry_after is not None:
+            headers["Retry-After"] = f"{fault.retry_after:g}"
+        if fault.status == 429:
+            text = "Number of requests exceeded the limit of 6000 over time window of 300 seconds."
+            code = "0x80072322"
+            if side == "fno":
+                text = (
+                    "This request could not be processed at this time due to system experiencing high "
+                    "resource utilization."
+                )
+        else:
+            text, code = "The service is unavailable.", "0x80040216"
+        body = {"error": {"code": code if side == "dataverse" else "", "message": text}}
+        return Response(fault.status, headers, encode(body))
+
+    def _unauthorized(self, side: Host, why: str) -> Response:
+        resource = self.login.resources[side]
+        uri = f"{self.login.url}/{TENANT}/oauth2/authorize"
+        header = f"Bearer authorization_uri={uri}, resource_id={resource}/"
+        return Response(
+            401, {"WWW-Authenticate": header, "Content-Type": "text/plain"}, f"Unauthorized: {why}".encode()
+        )
+
+    # headers, trace
+
+    def _decorate(self, side: Host, request: Request, response: Response) -> None:
+        number = str(uuid.uuid4())
+        if side == "fno":
+            response.headers["ms-dyn-aid"] = request.headers.get("x-ms-client-request-id", number)
+            return
+        response.headers["REQ_ID"] = response.headers["x-ms-service-request-id"] = number
+        response.headers["x-ms-dop-hint"] = str(self.switches.dop_hint)
+        assert request.caller is not None
+        remaining, seconds = self.limits.remaining(side, request.caller)
+        response.headers["x-ms-ratelimit-burst-remaining-xrm-requests"] = str(remaining)
+        response.headers["x-ms-ratelimit-time-remaining-xrm-requests"] = f"{seconds:,.2f}"
+
+    def _note(self, side: Host, request: Request, status: int, started: float) -> None:
+        self.requests[f"{side} {_kind(request)}"] += 1
+        self.traced += 1
+        self.trace.append(
+            Traced(
+                seq=self.traced,
+                side=side,
+                method=request.method,
+                url=request.url,
+                caller=request.caller.name if request.caller else "",
+                status=status,
+                if_match=request.headers.get("if-match"),
+                prefer=request.headers.get("prefer"),
+                operations=request.operations,
+                milliseconds=(time.perf_counter() - started) * 1000,
+                time=self.store.clock(),
+            )
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody has put a row in yet; rows that every environment has don't count."""
+        return not any(table.rows for (side, _), table in self.store.tables.items() if side == "fno") and (
+            not self.store.dataverse("cdm_companies").rows
+            if "cdm_companies" in self.schema.dataverse
+            else True
+        )
+
+    def extra_stats(self) -> dict[str, Any]:
+        """What benchmark mode counted."""
+        return {"benchmark": self.benchmark.counts()} if self.benchmark is not None else {}
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _is_batch(request: Request) -> bool:
+    return request.path.endswith("/$batch")
+
+
+def _kind(request: Request) -> str:
+    """What sort of request it is, for counts."""
+    last = request.path.rpartition("/")[2]
+    if last == "$batch":
+        return "batch"
+    if last.endswith("Multiple"):
+        return last.rpartition(".")[2]
+    if last.startswith("$metadata") or "EntityDefinitions" in request.path:
+        return "metadata"
+    return request.method

@@ -1,0 +1,118 @@
+"""What can be set while the sandbox runs: the open points of both protocols, normalization, latency, visibility.
+
+The defaults are the documented behaviour, or the assumption of the protocol sheets where nothing is
+documented. Every switch is set by name through `POST /_sandbox/switches`; a reset sets all of them back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mappings.errors import FatalError
+
+
+@dataclass(slots=True)
+class Switches:
+    """All switches with their defaults."""
+
+    # Dataverse, open points
+    upsert_multiple_status: Literal[200, 204] = 204
+    tracking_retention_days: float = 7
+    duplicate_status: Literal[412, 500] = 412
+    unknown_property_code: str = "0x0"
+    entity_id_with_201: bool = True
+    unresolved_bind_status: Literal[400, 404] = 404
+    long_not_found_text: bool = True
+    expired_token_status: Literal[400, 410] = 400
+    content_id_required: bool = True
+    tracking_in_batch: bool = True
+    dataverse_if_match: bool = True
+    dop_hint: int = 8
+    bulk_messages: bool = True
+    """False: no table takes CreateMultiple and its like."""
+    plugins: bool = True
+    """False: the solutions' plug-ins do nothing, so required columns that they fill are missed."""
+
+    # F&O, open points
+    fno_business_error_status: Literal[400, 500] = 400
+    fno_duplicate_status: Literal[400, 500] = 400
+    fno_absent_patch_status: Literal[400, 404] = 404
+    fno_if_match: bool = True
+    """False: a stale If-Match is ignored."""
+    fno_string_functions: bool = False
+    fno_cross_company_default: bool = False
+    fno_page_size_preference: bool = True
+    fno_representation: bool = True
+    """False: PATCH ignores `Prefer: return=representation`."""
+    fno_null: Literal["empty", "refuse"] = "empty"
+    fno_long_text: Literal["refuse", "cut"] = "refuse"
+    fno_default_company: str = "dat"
+
+    # values: what the services make of what they get
+    normalize_trim: bool = True
+    normalize_round: bool = True
+    """False: a number with too many digits is refused instead of rounded."""
+    normalize_case: bool = True
+    normalize_defaults: bool = True
+    """F&O initValue and number sequences; False: what is left out stays empty."""
+    shuffle: bool = True
+    """F&O pages that were asked without an order come in another order each time."""
+
+    # who sees what: for the application, not for users
+    hide_companies: list[str] = field(default_factory=list)
+    """F&O companies that the application's user has no right to."""
+    hide_rows: list[dict[str, str]] = field(default_factory=list)
+    """``{side, set, filter}``: rows that the application does not see."""
+    denied: list[str] = field(default_factory=list)
+    """Dataverse privileges that the application lacks, such as ``prvWriteAccount``."""
+
+    # time
+    token_seconds: int = 3599
+    fno_clock_offset: float = 0
+    """Seconds that F&O's clock is ahead of this machine's."""
+    dataverse_clock_offset: float = 0
+    limits: bool = False
+    """Dataverse's service protection: 429 beyond `limit_requests` in `limit_seconds` per caller."""
+    limit_requests: int = 6000
+    limit_seconds: float = 300
+    limit_concurrency: int = 52
+
+    # artificial latency in milliseconds
+    latency_page: float = 0
+    latency_bulk: float = 0
+    latency_bulk_row: float = 0
+    latency_batch: float = 0
+    latency_batch_operation: float = 0
+    latency_request: float = 0
+
+    def set(self, changes: dict[str, Any]) -> None:
+        """Set switches by name.
+
+        Raises:
+            FatalError: an unknown name; lists the known ones.
+        """
+        known = {each.name for each in dataclasses.fields(self)}
+        unknown = changes.keys() - known
+        if unknown:
+            raise FatalError(
+                f"unknown switch: {', '.join(sorted(unknown))}",
+                code="unknown_switch",
+                remedy=f"known are {', '.join(sorted(known))}",
+            )
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+BENCHMARK = {
+    "latency_page": 150,
+    "latency_bulk": 100,
+    "latency_bulk_row": 0.3,
+    "latency_batch": 100,
+    "latency_batch_operation": 2,
+}
+"""The latencies of benchmark mode, in milliseconds: what a real service roughly takes."""
