@@ -81,6 +81,7 @@ class Reading:
         self._send = form.send_dataverse if side == "fno" else form.send_fno
         self._limit = _limit(source, target)
         self._folded = isinstance(form, TextForm) and form.folded
+        self._lookup = lookup
         self._plain = isinstance(form, TextForm) and not lookup
         self._remembering = _Remembering(self._one)
 
@@ -95,7 +96,7 @@ class Reading:
         return texts, {place: misfits[cell] for place, cell in enumerate(cells) if cell in misfits}
 
     def _one(self, cell: Any) -> str | Misfit:
-        if isinstance(cell, str) and cell.startswith(UNTRANSLATED):
+        if self._lookup and isinstance(cell, str) and cell.startswith(UNTRANSLATED):
             return cell
         text = self._read(cell)
         if self._limit is None or isinstance(text, Misfit):
@@ -153,6 +154,7 @@ class Sending:
         self._read = form.read_fno if to_dataverse else form.read_dataverse
         self._default = default
         self._empty = None if to_dataverse else ""
+        self._lookup = lookup
         self._plain = isinstance(form, TextForm) and not lookup
         self._remembering = _Remembering(self._one)
 
@@ -175,7 +177,7 @@ class Sending:
         return values, memo.omits and any(value is OMITTED for value in values)
 
     def _one(self, cell: Any) -> Any:
-        if isinstance(cell, str) and cell.startswith(UNTRANSLATED):
+        if self._lookup and isinstance(cell, str) and cell.startswith(UNTRANSLATED):
             return OMITTED
         return self._send(cell)
 

@@ -205,8 +205,9 @@ def holds(node: Any, row: dict[str, Any]) -> bool:
             return holds(node.left, row) and holds(node.right, row)
         return holds(node.left, row) or holds(node.right, row)
     if isinstance(node, ast.Call):
-        cell = str(row[node.args[0].name] or "").rstrip(" ").casefold()
-        part = node.args[1].val.casefold()
+        args: list[Any] = node.args
+        cell = str(row[args[0].name] or "").rstrip(" ").casefold()
+        part = args[1].val.casefold()
         if not cell or not part:
             return bool(not part and not cell)
         return {
@@ -215,7 +216,9 @@ def holds(node: Any, row: dict[str, Any]) -> bool:
             "endswith": cell.endswith(part),
         }[node.func.name]
     assert isinstance(node, ast.Compare)
-    cell, wanted = row[node.left.name], node.right
+    column: Any = node.left
+    wanted: Any = node.right
+    cell = row[column.name]
     empty = cell is None or cell == ""
     if isinstance(wanted, ast.Null) or wanted.val == "":
         equal = empty
@@ -295,6 +298,20 @@ FNO_NAMES = {
 }
 
 
+def as_fno_reads_it(found: re.Match[str]) -> str:
+    """An equality as F&O takes it: asterisks at its ends are wildcards."""
+    name, text = found.groups()
+    inner = text.strip("*")
+    match text[:1] == "*", text[-1:] == "*":
+        case True, True:
+            return f"contains({name},'{inner}')"
+        case True, False:
+            return f"endswith({name},'{inner}')"
+        case False, True:
+            return f"startswith({name},'{inner}')"
+    return found.group()
+
+
 @given(filters, st.lists(rows, max_size=8))
 def test_the_fno_query_is_never_narrower(text: str, page: list[dict[str, Any]]) -> None:
     text = re.sub(r"sellable (eq|ne) null", r"sellable \1 true", text)
@@ -310,9 +327,7 @@ def test_the_fno_query_is_never_narrower(text: str, page: list[dict[str, Any]]) 
     ]
     said = to_odata(parse(text), "fno", F)
     if said:
-        said = re.sub(r"(\w+) eq '\*(.*?)\*'", r"contains(\1,'\2')", said)
-        said = re.sub(r"(\w+) eq '\*((?:[^']|'')*)'", r"endswith(\1,'\2')", said)
-        said = re.sub(r"(\w+) eq '((?:[^']|'')*)\*'", r"startswith(\1,'\2')", said)
+        said = re.sub(r"(\w+) eq '((?:[^']|'')*)'", as_fno_reads_it, said)
         asked = mask(parse(said), page, F)
         assert (asked | ~mask(parse(text), page, F)).all()
 
