@@ -279,7 +279,10 @@ class Sends:
 
     def _refuse(self, work: Work, i: int, towards: SideName, pairs: Flags) -> bool:
         """Does a value of a new row forbid to send it at all? Parked with the first such field named."""
-        found: list[Problem] = [p for p in work.comparison.problems[towards].get(i, ()) if pairs[p.pair]]
+        problems = work.comparison.problems[towards].get(i)
+        if not problems:
+            return False
+        found: list[Problem] = [p for p in problems if pairs[p.pair]]
         if found:
             self._notes.park_problem(work, i, found[0])
         return bool(found)
@@ -300,10 +303,12 @@ class Sends:
         """Bind the lookups of one row; False when the whole row has to wait."""
         lane = self._lane
         for column in columns:
+            parent = bound[column][place]
+            if parent is None and create:
+                continue  # a new row simply doesn't name it
             own = self._lookups.pairs_of(column)
             if not pairs[own].any():
                 continue
-            parent = bound[column][place]
             navigation = self._navigation[column]
             if isinstance(parent, MissingParent):
                 if create and self._skip[column]:
