@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ("tests.sandbox_plugin",)
+
 # Prefect reads its settings once, at import, and requests reads the proxies of the environment: both have to
 # be settled before any test module is imported, so here and not in a fixture. Settings of a real installation
 # must never lead a test to it.

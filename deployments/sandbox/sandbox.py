@@ -149,10 +149,7 @@ class Sandbox:
         gate = self._gate(side, request)
         if gate is not None and gate.when == "before":
             self._open(gate)
-        if self.benchmark is not None:
-            response = self.benchmark.work(side, request, self.work)
-        else:
-            response = self.work(side, request)
+        response = self.benchmark.work(side, request, self.work) if self.benchmark is not None else self.work(side, request)
         if gate is not None and gate.when == "after":
             self._open(gate)
         return response

@@ -337,7 +337,8 @@ def _test(node: Node, document: Document) -> bool:
         if node.operator == "or":
             return _test(node.left, document) or _test(node.right, document)
         if node.operator in ("eq", "ne") and isinstance(node.left, Name) and isinstance(node.right, Literal):
-            return (_value(node.left, document) == node.right.value) == (node.operator == "eq")
+            same = bool(_value(node.left, document) == node.right.value)
+            return same == (node.operator == "eq")
         raise errors.not_imitated(f"'{node.operator}' in a filter on metadata")
     name = getattr(node, "name", "")
     raise errors.fault(501, "0x80060888", f'The "{name}" function isn\'t supported for Metadata Entities.')

@@ -134,10 +134,7 @@ def too_long(column: Column, table: DataverseTable) -> ServiceFault:
 
 
 def out_of_range(code: str, value: Any, column: Column, table: DataverseTable) -> ServiceFault:
-    if column.options:
-        accepted = ",".join(map(str, column.options))
-    else:
-        accepted = f"{column.minimum} to {column.maximum}"
+    accepted = ",".join(map(str, column.options)) if column.options else f"{column.minimum} to {column.maximum}"
     return fault(
         400,
         code,

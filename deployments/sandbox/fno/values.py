@@ -84,9 +84,10 @@ def coerce(column: Column, entity: FnoEntity, switches: Switches) -> Coerce:
 def _text(column: Column, entity: FnoEntity, switches: Switches) -> Coerce:
     limit = column.length or 2**31
 
-    def text(value: Any) -> str:
-        if type(value) is not str:
+    def text(given: Any) -> str:
+        if type(given) is not str:
             raise TypeError
+        value: str = given
         if switches.normalize_trim:
             value = value.rstrip(" ")
         if column.name == "dataAreaId":

@@ -151,7 +151,11 @@ class Store:
             len(self.writes) + 1, table.side, table.name, kind, row_id, key, fields, caller, self.clock()
         )
         self.writes.append(entry)
-        self._undo.append(lambda: self.writes.pop() and None)
+
+        def undo() -> None:
+            self.writes.pop()
+
+        self._undo.append(undo)
 
     def mark(self) -> int:
         """A point to `undo` to."""
