@@ -11,13 +11,12 @@ from tasks.transform.forms import (
     Form,
     GuidForm,
     MemberForm,
-    MomentForm,
-    NumberForm,
     OptionForm,
     OptionsForm,
     TextForm,
     truth_of,
 )
+from tasks.transform.measures import MomentForm, NumberForm
 from tasks.transform.numbers import NUMERIC
 from tasks.transform.valuemap import compile_values
 

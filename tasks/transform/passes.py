@@ -104,7 +104,7 @@ class Reading:
         return self._too_long(cell, text) or text
 
     def _texts(self, cells: Sequence[Any]) -> tuple[list[str], dict[int, Misfit]]:
-        texts = [cell or "" for cell in cells]
+        texts = ["" if cell is None else cell for cell in cells]
         try:
             joined = _SEPARATOR.join(texts)
         except TypeError:
@@ -183,7 +183,7 @@ class Sending:
 
     def _texts(self, cells: Sequence[Any]) -> tuple[list[Any], bool]:
         try:
-            joined = _SEPARATOR.join([cell or "" for cell in cells])
+            joined = _SEPARATOR.join(["" if cell is None else cell for cell in cells])
         except TypeError:
             return [self._send(cell) for cell in cells], False
         if _TRAILING in joined or joined.endswith(" "):

@@ -238,3 +238,10 @@ def test_problems_name_rows_of_the_whole_page() -> None:
     layout = pair_layout("text", Column("d", "text", max_length=3))
     rows = [{"F": "long" if i in (3, 1234) else "ok", "Account": "a"} for i in range(2000)]
     assert [problem.row for problem in canonical_fno(layout, rows).problems] == [3, 1234]
+
+
+def test_a_number_where_text_was_promised_reads_the_same_beside_anything() -> None:
+    layout = pair_layout("text", "text")
+    for cells in ([0], [0, 5], [0, "a"], [0, None]):
+        page = canonical_fno(layout, [{"F": cell, "Account": "a"} for cell in cells])
+        assert page.texts[0, 0] == "0"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks.transform.digests import EMPTY, digests, fold, key_text, raw_digests
 from tests.transform.sample import KEY
 
-# what other versions of pandas must give as well: a difference is a new layout.ALGORITHM, never new numbers here
+# what other versions of pandas must give as well: a difference is a new layout.ALGORITHM
 GOLDEN = {
     "": 17823166148561711690,
     "a": 5941279374467348348,
