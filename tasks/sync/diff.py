@@ -107,9 +107,11 @@ class Directions:
 
     def any_of_unit(self, flags: Flags) -> Flags:
         """Per unit: does any of its pairs hold? (rows, pairs) → (rows, units)."""
-        out = np.zeros((flags.shape[0], self.units), dtype=np.int64)
-        np.add.at(out.T, self.unit_of, flags.T.astype(np.int64))
-        return out > 0
+        if self.units == len(self.unit_of):
+            return flags
+        order = np.argsort(self.unit_of, kind="stable")
+        starts = np.searchsorted(self.unit_of[order], np.arange(self.units))
+        return np.asarray(np.logical_or.reduceat(flags[:, order], starts, axis=1), dtype=bool)
 
     @property
     def unit_to_dataverse(self) -> Flags:
@@ -179,22 +181,24 @@ def merge(
     unknown = (base_fno == UNKNOWN) | (base_dataverse == UNKNOWN)
     differ = fno != dataverse
     any_of = directions.any_of_unit
-    two_way = (directions.unit_to_dataverse & directions.unit_to_fno)[None, :]
-    only_dataverse = (directions.unit_to_dataverse & ~directions.unit_to_fno)[None, :]
-    only_fno = (directions.unit_to_fno & ~directions.unit_to_dataverse)[None, :]
-
+    # a pair that flows one way can only change at its source: what its target does on its own is no opinion but drift, also
+    # where the pair shares a unit with pairs that flow both ways
     unit_unknown = any_of(unknown)
-    changed_fno = any_of((fno != base_fno) & ~unknown) & ~unit_unknown
-    changed_dataverse = any_of((dataverse != base_dataverse) & ~unknown) & ~unit_unknown
+    moved_fno, moved_dataverse = (fno != base_fno) & ~unknown, (dataverse != base_dataverse) & ~unknown
+    from_fno, from_dataverse = directions.pair_to_dataverse[None, :], directions.pair_to_fno[None, :]
+    changed_fno = any_of(moved_fno & from_fno) & ~unit_unknown
+    changed_dataverse = any_of(moved_dataverse & from_dataverse) & ~unit_unknown
+    strayed_fno = any_of(moved_fno & ~from_fno) & ~unit_unknown
+    strayed_dataverse = any_of(moved_dataverse & ~from_dataverse) & ~unit_unknown
     unequal = any_of(differ)
 
-    adopt = (unit_unknown | changed_fno | changed_dataverse) & ~unequal
+    adopt = (unit_unknown | changed_fno | changed_dataverse | strayed_fno | strayed_dataverse) & ~unequal
     no_base = unit_unknown & unequal
-    both = changed_fno & changed_dataverse & unequal
+    conflict = changed_fno & changed_dataverse & unequal
     fno_only = changed_fno & ~changed_dataverse & unequal
     dataverse_only = changed_dataverse & ~changed_fno & unequal
+    drift = (strayed_fno | strayed_dataverse) & ~changed_fno & ~changed_dataverse & unequal
 
-    conflict = both & two_way
     if policy == "hold":
         hold = conflict.copy()
         fno_wins = np.zeros_like(conflict)
@@ -217,12 +221,14 @@ def merge(
         base_by_fno = ~(fno_empty & ~dataverse_empty) if keep_values else np.ones_like(no_base)
     else:
         base_by_fno = (dataverse_empty & ~fno_empty) if keep_values else np.zeros_like(no_base)
+    # nor can it win where nothing that differs flows its way
+    differs_to_dataverse, differs_to_fno = any_of(differ & from_fno), any_of(differ & from_dataverse)
+    base_by_fno = np.where(differs_to_dataverse & differs_to_fno, base_by_fno, differs_to_dataverse)
 
-    drift = (only_dataverse & dataverse_only) | (only_fno & fno_only)
-    to_dataverse = two_way & (fno_only | fno_wins | (no_base & base_by_fno))
-    to_dataverse |= only_dataverse & (fno_only | dataverse_only | both | no_base)
-    to_fno = two_way & (dataverse_only | dataverse_wins | (no_base & ~base_by_fno))
-    to_fno |= only_fno & (dataverse_only | fno_only | both | no_base)
+    to_dataverse = fno_only | fno_wins | (drift & strayed_dataverse)
+    to_dataverse |= no_base & base_by_fno
+    to_fno = dataverse_only | dataverse_wins | (drift & ~strayed_dataverse)
+    to_fno |= no_base & ~base_by_fno
     open_ = np.zeros_like(no_base)
     if not write:
         open_ = to_dataverse | to_fno
