@@ -13,6 +13,7 @@ from deployments.sandbox.load import Loader
 from deployments.sandbox.messages import BadJson, Request, Response, encode
 from deployments.sandbox.sandbox import Sandbox
 from deployments.sandbox.seed import seeds
+from deployments.sandbox.store.store import Write
 from mappings.errors import DualflowError, FatalError
 
 PREFIX = "/_sandbox/"
@@ -162,7 +163,7 @@ class Admin:
             writes = [write for write in writes if write.caller == options["caller"]]
         return {
             "count": len(self._sandbox.store.writes),
-            "writes": [dataclasses.asdict(write) for write in writes],
+            "writes": [_written(write) for write in writes],
         }
 
     def _get_trace(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
@@ -196,3 +197,9 @@ class Admin:
 def _list(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
     value = given.get(name, given)
     return value if isinstance(value, list) else [value]
+
+
+def _written(write: Write) -> dict[str, Any]:
+    """A log entry; annotations in the body are no fields."""
+    fields = [name for name in write.fields if not name.startswith("@")]
+    return {**dataclasses.asdict(write), "fields": fields}

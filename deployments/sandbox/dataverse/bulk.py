@@ -8,7 +8,7 @@ from deployments.sandbox.dataverse import errors
 from deployments.sandbox.dataverse.rows import Context, Rows
 from deployments.sandbox.messages import Response, encode
 from deployments.sandbox.odata.expressions import SyntaxFault
-from deployments.sandbox.odata.keys import key_parts, segments
+from deployments.sandbox.odata.keys import segments
 from deployments.sandbox.schema.model import DataverseTable
 
 PREFIX = "Microsoft.Dynamics.CRM."
@@ -111,7 +111,7 @@ class Bulk:
             raise errors.query(f"Invalid URI '{reference}'.")
         step = steps[0]
         found = self._rows.references.find(spec, step)
-        key = dict(key_parts(step.raw))
+        key = dict(step.key or ())
         if found is not None:
             named = key.keys() - {""}
             rest = {name: value for name, value in body.items() if name not in named}

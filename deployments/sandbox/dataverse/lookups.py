@@ -11,8 +11,8 @@ from deployments.sandbox.odata.expressions import Literal, SyntaxFault
 from deployments.sandbox.odata.keys import Segment, segments
 from deployments.sandbox.odata.values import date_text, utc_text
 from deployments.sandbox.schema.model import Column, DataverseTable, Schema
+from deployments.sandbox.store.index import Index
 from deployments.sandbox.store.store import Store
-from deployments.sandbox.store.table import Table
 from deployments.sandbox.switches import Switches
 
 _DIRECT = re.compile(r"/?(\w+)\(([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\)")
@@ -26,6 +26,17 @@ class References:
         self._schema = schema
         self._store = store
         self._switches = switches
+        self._keys: dict[str, list[tuple[frozenset[str], tuple[Column, ...], Index]]] = {
+            spec.set: [
+                (
+                    frozenset(spec.columns[name].wire for name in key.columns),
+                    tuple(spec.columns[name] for name in key.columns),
+                    index,
+                )
+                for key, index in zip(spec.keys, store.dataverse(spec.set).unique, strict=True)
+            ]
+            for spec in schema.dataverse.values()
+        }
 
     def bind(self, reference: str, content_ids: dict[str, str] | None) -> tuple[str, str]:
         """A reference as (entity set, guid).
@@ -88,18 +99,12 @@ class References:
                 raise errors.wrong_key(spec)
             row_id = str(value.value).lower()
             return row_id if row_id in table.rows else None
-        return self._by_alternate_key(spec, table, dict(key))
+        return self._by_alternate_key(spec, dict(key))
 
-    def _by_alternate_key(self, spec: DataverseTable, table: Table, given: dict[str, Literal]) -> str | None:
-        for alternate in spec.keys:
-            wires = [spec.columns[name].wire for name in alternate.columns]
-            if set(wires) == given.keys():
-                values = [
-                    self._value(spec.columns[name], given[wire])
-                    for name, wire in zip(alternate.columns, wires, strict=True)
-                ]
-                index = table.unique_on(tuple(wires))
-                assert index is not None
+    def _by_alternate_key(self, spec: DataverseTable, given: dict[str, Literal]) -> str | None:
+        for wires, columns, index in self._keys[spec.set]:
+            if wires == given.keys():
+                values = [self._value(column, given[column.wire]) for column in columns]
                 return None if None in values else index.one(values)
         raise errors.wrong_key(spec)
 

@@ -44,7 +44,7 @@ class _Compiled:
     spec: DataverseTable
     table: Table
     blank: Row
-    writers: dict[str, tuple[str, Coerce]]
+    writers: dict[str, Coerce]
     binds: dict[str, tuple[Column, str]]
     ignored: frozenset[str]
     required: tuple[Column, ...]
@@ -164,23 +164,29 @@ class Rows:
     def _apply(
         self, compiled: _Compiled, row: Row, body: Mapping[str, Any], context: Context, *, creating: bool
     ) -> None:
-        writers, binds = compiled.writers, compiled.binds
+        writers, binds, identity = compiled.writers, compiled.binds, compiled.spec.id
         for name, value in body.items():
             writer = writers.get(name)
             if writer is not None:
-                if creating or compiled.spec.id != name:
-                    row[writer[0]] = writer[1](value)
-                elif str(value).lower() != row[name]:
-                    raise errors.fault(400, "0x80040203", f"The key of {compiled.spec.logical} can't change.")
-                continue
-            if name.endswith("@odata.bind"):
+                row[name] = writer(value)
+            elif name.endswith("@odata.bind"):
                 self._bind(compiled, row, name, value, context)
             elif "@" in name or name in compiled.ignored:
                 continue
+            elif name == identity:
+                self._identify(compiled, row, value, creating=creating)
             elif name in binds and value is None:
                 row[binds[name][0].wire] = None
             else:
                 self._refuse_name(compiled, name)
+
+    def _identify(self, compiled: _Compiled, row: Row, value: Any, *, creating: bool) -> None:
+        """The primary key in a body: the caller's choice for a new row, fixed ever after."""
+        spec = compiled.spec
+        row_id = coerce(spec.columns[spec.id], spec, self.switches)(value)
+        if not creating and row_id != row[spec.id]:
+            raise errors.fault(400, "0x80040203", f"The primary key of {spec.logical} can't change.")
+        row[spec.id] = row_id
 
     def _bind(self, compiled: _Compiled, row: Row, name: str, value: Any, context: Context) -> None:
         navigation = name[: -len("@odata.bind")]
@@ -271,12 +277,11 @@ class Rows:
         self, compiled: _Compiled, kind: str, row: Row, body: Mapping[str, Any], context: Context
     ) -> None:
         key = {name: row[name] for index in compiled.table.unique[:1] for name in index.columns}
-        fields = tuple(name for name in body if not name.startswith("@"))
-        self.store.note(compiled.table, kind, row[compiled.spec.id], key, fields, context.logged_as)
+        self.store.note(compiled.table, kind, row[compiled.spec.id], key, tuple(body), context.logged_as)
 
     def now(self) -> str:
         """Dataverse's clock."""
-        return iso_seconds(self.store.clock() + self.switches.dataverse_clock_offset)
+        return iso_seconds(int(self.store.clock() + self.switches.dataverse_clock_offset))
 
     @property
     def organization_id(self) -> str | None:
@@ -285,7 +290,7 @@ class Rows:
     # once
 
     def _compile(self, spec: DataverseTable) -> _Compiled:
-        writers: dict[str, tuple[str, Coerce]] = {}
+        writers: dict[str, Coerce] = {}
         binds: dict[str, tuple[Column, str]] = {}
         ignored: set[str] = set()
         for column in spec.columns.values():
@@ -295,8 +300,8 @@ class Rows:
                         binds[navigation] = (column, target)
             elif column.system:
                 ignored.add(column.name)
-            else:
-                writers[column.name] = (column.wire, coerce(column, spec, self.switches))
+            elif column.name != spec.id:
+                writers[column.name] = coerce(column, spec, self.switches)
         blank: Row = {"@odata.etag": "", spec.id: None}
         for column in spec.columns.values():
             blank[column.wire] = self._default(column, spec)

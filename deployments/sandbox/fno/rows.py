@@ -244,8 +244,7 @@ class FnoRows:
         self, compiled: _Compiled, kind: str, record: int, row: Row, body: Mapping[str, Any], caller: str
     ) -> None:
         key = {name: row[name] for name in compiled.entity.key}
-        fields = tuple(name for name in body if not name.startswith("@"))
-        self.store.note(compiled.table, kind, record, key, fields, caller)
+        self.store.note(compiled.table, kind, record, key, tuple(body), caller)
 
     def _compile(self, entity: FnoEntity) -> _Compiled:
         blank: Row = {"@odata.etag": ""}

@@ -77,12 +77,13 @@ def tokens(text: str) -> list[tuple[str, str]]:
         SyntaxFault: something that is no token.
     """
     found, position, end = [], 0, len(text.rstrip())
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            raise SyntaxFault(f"Syntax error at position {position} in '{text}'.")
-        found.append((match.lastgroup, match.group(match.lastgroup)))
+    for match in _TOKEN.finditer(text, 0, end):
+        if match.start() != position or match.lastgroup is None:
+            break
+        found.append((match.lastgroup, match[match.lastgroup]))
         position = match.end()
+    if position < end:
+        raise SyntaxFault(f"Syntax error at position {position} in '{text}'.")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 
 def utc_text(text: str) -> str:
@@ -36,7 +37,8 @@ def date_text(text: str) -> str:
     return date.fromisoformat(text).isoformat() if len(text) == 10 else utc_text(text)[:10]
 
 
-def iso_seconds(seconds: float) -> str:
+@lru_cache(maxsize=64)
+def iso_seconds(seconds: int) -> str:
     """Seconds since 1970 as the services print times."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -42,6 +42,10 @@ class Index:
         folded = tuple(map(fold, values))
         return folded[0] if len(folded) == 1 else folded
 
+    def clear(self) -> None:
+        self._unique.clear()
+        self._many.clear()
+
     def add(self, row_id: RowId, row: Row) -> None:
         key = self.key(row)
         if self.unique:

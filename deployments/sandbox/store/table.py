@@ -60,9 +60,9 @@ class Table:
     def replace_all(self, rows: dict[RowId, Row]) -> None:
         """Take these rows instead of all there are, and index them."""
         self.rows = dict(rows)
-        self.unique = [Index(index.columns, unique=True) for index in self.unique]
         self.plain = {}
         for index in self.unique:
+            index.clear()
             for row_id, row in self.rows.items():
                 index.add(row_id, row)
         self.changes += 1
