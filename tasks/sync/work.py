@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from mappings.errors import DualflowError
+from mappings.errors import DualflowError, RetriableError
 from mappings.model import Map
 from tasks.state.leases import Lease
 from tasks.state.records import LaneRecord
@@ -27,7 +27,10 @@ class LaneSummary:
 
     Attributes:
         verdict: "ok", "error" (the lane needs a person) or "failed" (the run could not work on it).
+        message: why it isn't ok, with what to do about it.
         counts: The engine's counts by name.
+        code: short stable word of the error.
+        retry_after: seconds after which another try may work; None where it would fail the same way.
     """
 
     map: str
@@ -35,6 +38,8 @@ class LaneSummary:
     verdict: str
     message: str
     counts: dict[str, float]
+    code: str = ""
+    retry_after: float | None = None
 
     @property
     def written(self) -> int:
@@ -174,7 +179,8 @@ def _guarded(
 ) -> LaneSummary:
     started = time.perf_counter()
     counts = Counts()
-    verdict, message = "ok", ""
+    verdict, message, code = "ok", "", ""
+    retry_after: float | None = None
     try:
         lane = session.lane(sync, company, run)
         lane.counts = counts
@@ -183,8 +189,10 @@ def _guarded(
         with session.store.read() as state:
             record = state.lane(session.pair, sync.name, company)
         if record.state == "error":
-            verdict, message = "error", record.reason
+            verdict, message, code = "error", record.reason, "lane_error"
     except DualflowError as error:
-        verdict, message = "failed", str(error)
+        verdict, message, code = "failed", str(error), error.code
+        if isinstance(error, RetriableError):
+            retry_after = error.retry_after or 0.0
     counts.seconds = time.perf_counter() - started
-    return LaneSummary(sync.name, company, verdict, message, asdict(counts))
+    return LaneSummary(sync.name, company, verdict, message, asdict(counts), code, retry_after)
