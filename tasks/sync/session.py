@@ -93,6 +93,14 @@ class Session:
             settings, seams, catalogue, fno, dataverse, store, pair, store.secret(pair), Companies(dataverse)
         )
 
+    def close(self) -> None:
+        """Give connections back; the session can't be used any more."""
+        for side in (self.fno, self.dataverse):
+            close = getattr(side, "close", None)
+            if close is not None:
+                close()
+        self.store.close()
+
     # what runs
 
     def selected(self, names: Sequence[str] | None = None, *, related: bool = False) -> list[Map]:
