@@ -80,7 +80,7 @@ class DataverseSide:
         *,
         verify: str | bool = True,
         connections: int = 8,
-        timeout: tuple[float, float] = (10.0, 300.0),
+        timeout: tuple[float, float] = (10.0, 120.0),
         retries: Retries | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,

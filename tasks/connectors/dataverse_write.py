@@ -136,11 +136,14 @@ class BulkCreate:
         self._table = table
         self._single = single
         self._unsupported = unsupported
+        self._useless = False
         self._type = f"Microsoft.Dynamics.CRM.{table.logical}"
         self._path = f"{table.name}/Microsoft.Dynamics.CRM.CreateMultiple"
 
     def run(self, operations: Sequence[Operation]) -> list[Outcome]:
         """An outcome for each create, in order; representations come only from rows that had to go alone."""
+        if self._useless:
+            return BatchWrite(self._single, operations).run()
         targets: list[dict[str, Any]] = [{"@odata.type": self._type, **each.body} for each in operations]
         body = ENCODER.encode({"Targets": targets})
         try:
@@ -163,12 +166,15 @@ class BulkCreate:
         if answer.status >= 500 and not said.enveloped:
             return [Outcome("unknown", error=said)] * len(operations)
         # all or nothing: a refusal that the service itself speaks has rolled back every row
-        if answer.status in _UNSUPPORTED:
-            self._unsupported()
-        elif len(operations) > _SMALLEST_BULK:
+        if answer.status not in _UNSUPPORTED and len(operations) > _SMALLEST_BULK:
             middle = (len(operations) + 1) // 2
             return [*self.run(operations[:middle]), *self.run(operations[middle:])]
-        return BatchWrite(self._single, operations).run()
+        outcomes = BatchWrite(self._single, operations).run()
+        if answer.status in _UNSUPPORTED or all(outcome.status == "done" for outcome in outcomes):
+            # no row was bad, so it was the message that the table does not take
+            self._useless = True
+            self._unsupported()
+        return outcomes
 
     def _done(self, operations: Sequence[Operation], answer: Answer) -> list[Outcome]:
         try:

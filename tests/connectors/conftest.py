@@ -12,6 +12,7 @@ from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
 from tests.connectors.awkward_server import AwkwardServer
+from tests.local_services import Services
 
 
 class Time:
@@ -79,3 +80,27 @@ def dataverse(server: AwkwardServer, time: Time) -> Iterator[DataverseSide]:
     )
     yield side
     side.close()
+
+
+def sandbox_options(services: Services) -> tuple[Any, dict[str, Any]]:
+    """Our credential in a sandbox, and the options with which sides trust it."""
+    found = services.environment
+    credential = client_secret(
+        found["DUALFLOW_TENANT_ID"],
+        found["DUALFLOW_CLIENT_ID"],
+        found["DUALFLOW_CLIENT_SECRET"],
+        services.login_url,
+        services.ca_bundle,
+    )
+    # waits are real time lost: none of these tests is about their length
+    return credential, {"verify": services.ca_bundle, "sleep": lambda seconds: None}
+
+
+def fno_side(services: Services, **options: Any) -> FnoSide:
+    credential, usual = sandbox_options(services)
+    return FnoSide(services.fno_url, credential, **{**usual, **options})
+
+
+def dataverse_side(services: Services, **options: Any) -> DataverseSide:
+    credential, usual = sandbox_options(services)
+    return DataverseSide(services.dataverse_url, credential, **{**usual, **options})

@@ -516,4 +516,4 @@ def test_a_read_in_trouble_for_good_is_retriable(dataverse: DataverseSide, serve
 def test_who_and_where(dataverse: DataverseSide, server: AwkwardServer) -> None:
     server.play(Reply(body={"UserId": "U-1", "OrganizationId": "O-1"}))
     assert (dataverse.who(), dataverse.environment, dataverse.name) == ("u-1", "o-1", "dataverse")
-    assert dataverse.timeout == 310.0
+    assert dataverse.timeout == 130.0
