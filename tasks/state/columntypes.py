@@ -77,6 +77,11 @@ class Blob(UserDefinedType[bytes]):
         return "BLOB"
 
 
+@compiles(Utc, "sqlite")
+def _utc_of_sqlite(_: Utc, __: Any, **___: Any) -> str:
+    return "TEXT"
+
+
 @compiles(Blob, "postgresql")
 def _blob_of_postgresql(_: Blob, __: Any, **___: Any) -> str:
     return "BYTEA"

@@ -13,13 +13,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Double, bindparam, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Double, Update, bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mappings.errors import LeaseLost, RetriableError
 from tasks.state.models import lease as table
+
+_NOW: dict[str, ColumnElement[float]] = {
+    "sqlite": literal_column("(julianday('now') - 2440587.5) * 86400.0", Double()),
+    "postgresql": literal_column("extract(epoch FROM clock_timestamp())::double precision", Double()),
+}
+"""The database's time now (not that of the transaction's start), in seconds since 1970."""
 
 FREE = ""
 """Owner of a lease that nobody holds."""
@@ -130,7 +137,7 @@ def check(connection: Connection, lease: Lease) -> None:
     Raises:
         LeaseLost: another took it over; nothing may be written.
     """
-    done = connection.execute(update(table).where(_ours(lease)).values(beat=_database_now(connection)))
+    done = connection.execute(_beat(connection.dialect.name), _names(lease))
     if done.rowcount != 1:
         raise lost(connection, lease)
 
@@ -143,8 +150,8 @@ def renew(connection: Connection, lease: Lease) -> None:
     """
     asked = lease._clock()
     now = _database_now(connection)
-    statement = update(table).where(_ours(lease)).values(beat=now, expires=now + lease.seconds)
-    row = connection.execute(statement.returning(table.c.expires)).one_or_none()
+    statement = update(table).where(_ours()).values(beat=now, expires=now + lease.seconds)
+    row = connection.execute(statement.returning(table.c.expires), _names(lease)).one_or_none()
     if row is None:
         raise lost(connection, lease)
     lease.expires, lease._until = row.expires, asked + lease.seconds
@@ -152,9 +159,8 @@ def renew(connection: Connection, lease: Lease) -> None:
 
 def release(connection: Connection, lease: Lease) -> None:
     """Give the lease back; one that was taken over is left alone."""
-    connection.execute(
-        update(table).where(_ours(lease)).values(owner=FREE, expires=_database_now(connection))
-    )
+    freed = update(table).where(_ours()).values(owner=FREE, expires=_database_now(connection))
+    connection.execute(freed, _names(lease))
     lease._until = lease._clock()
 
 
@@ -171,7 +177,7 @@ def request(connection: Connection, pair: int, name: str, by: str) -> bool:
 
 def requested(connection: Connection, lease: Lease) -> str | None:
     """Who asks for this lease, if anybody."""
-    return connection.execute(select(table.c.requested_by).where(_ours(lease))).scalar_one_or_none()
+    return connection.execute(_REQUESTED, _names(lease)).scalar_one_or_none()
 
 
 def lost(connection: Connection, lease: Lease) -> LeaseLost:
@@ -190,17 +196,26 @@ def lost(connection: Connection, lease: Lease) -> LeaseLost:
     )
 
 
-def _ours(lease: Lease) -> Any:
+def _ours() -> Any:
     return (
-        (table.c.pair == lease.pair)
-        & (table.c.name == lease.name)
-        & (table.c.epoch == lease.epoch)
-        & (table.c.owner == lease.owner)
+        (table.c.pair == bindparam("of_pair"))
+        & (table.c.name == bindparam("of_name"))
+        & (table.c.epoch == bindparam("of_epoch"))
+        & (table.c.owner == bindparam("of_owner"))
     )
 
 
-def _database_now(connection: Connection) -> Any:
-    """The database's time now (not that of the transaction's start), in seconds since 1970."""
-    if connection.dialect.name == "sqlite":
-        return literal_column("(julianday('now') - 2440587.5) * 86400.0", Double())
-    return literal_column("extract(epoch FROM clock_timestamp())::double precision", Double())
+def _names(lease: Lease) -> dict[str, int | str]:
+    return {"of_pair": lease.pair, "of_name": lease.name, "of_epoch": lease.epoch, "of_owner": lease.owner}
+
+
+_REQUESTED = select(table.c.requested_by).where(_ours())
+
+
+@cache
+def _beat(dialect: str) -> Update:
+    return update(table).where(_ours()).values(beat=_NOW[dialect])
+
+
+def _database_now(connection: Connection) -> ColumnElement[float]:
+    return _NOW[connection.dialect.name]

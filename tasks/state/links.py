@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from mappings.errors import FatalError, RowError
 from tasks.state.models import link as table
 from tasks.state.models import scope
 from tasks.state.records import Link, LinkState
-from tasks.state.session import Session
+from tasks.state.session import Session, among
 
 # everything of a link but its scope, in the order of the table's columns
 _STORED = tuple(column.name for column in table.columns if column.name not in ("id", "pair", "scope_id"))
@@ -36,22 +37,21 @@ class LinkReads(Session):
 
     def links_by_key(self, pair: int, map: str, company: str, keys: Iterable[str]) -> dict[str, Link]:
         """Links of a lane by the folded text of their integration key; keys without a link are absent."""
-        return {str(link.key): link for link in self._of_lane(pair, map, company, table.c.key, keys)}
+        return {str(link.key): link for link in self._of_lane(pair, map, company, "key", keys)}
 
     def links_by_id(self, pair: int, map: str, company: str, ids: Iterable[str]) -> dict[str, Link]:
         """Links of a lane by Dataverse id."""
         return {
-            str(link.dataverse_id): link
-            for link in self._of_lane(pair, map, company, table.c.dataverse_id, ids)
+            str(link.dataverse_id): link for link in self._of_lane(pair, map, company, "dataverse_id", ids)
         }
 
     def links_by_fno_row(self, pair: int, map: str, company: str, rows: Iterable[str]) -> dict[str, Link]:
         """Links of a lane by F&O record id."""
-        return {str(link.fno_row): link for link in self._of_lane(pair, map, company, table.c.fno_row, rows)}
+        return {str(link.fno_row): link for link in self._of_lane(pair, map, company, "fno_row", rows)}
 
     def links_of(self, ids: Iterable[int]) -> list[Link]:
         """Links by their own ids, in the order of these; ids of deleted links are left out."""
-        return self._links(_base().where(self._among(table.c.id, ids)).order_by(table.c.id))
+        return self._links(_with_ids(self._sqlite), {"values": self._listed(table.c.id, ids)})
 
     def iterate_links(self, pair: int, map: str, company: str, after_id: int, limit: int) -> list[Link]:
         """The next `limit` links of a lane after a link's id, in the order of ids; empty at the end."""
@@ -77,7 +77,7 @@ class LinkReads(Session):
         """Links of any map with rows of a Dataverse table, by key."""
         scopes = self._scopes(pair, table=table_name, company=company)
         found: dict[str, list[Link]] = {}
-        for link in self._of_scopes(scopes, table.c.key, keys):
+        for link in self._of_scopes(scopes, "key", keys):
             found.setdefault(str(link.key), []).append(link)
         return found
 
@@ -87,7 +87,7 @@ class LinkReads(Session):
         """Links of any map and company with these rows of a Dataverse table."""
         scopes = self._scopes(pair, table=table_name)
         found: dict[str, list[Link]] = {}
-        for link in self._of_scopes(scopes, table.c.dataverse_id, ids):
+        for link in self._of_scopes(scopes, "dataverse_id", ids):
             found.setdefault(str(link.dataverse_id), []).append(link)
         return found
 
@@ -103,27 +103,53 @@ class LinkReads(Session):
         query = select(func.count()).select_from(table).join(scope, scope.c.id == table.c.scope_id)
         return int(self._connection.execute(query.where(and_(*conditions))).scalar_one())
 
-    def _links(self, query: Select[Any]) -> list[Link]:
-        columns = self._columns(query)
+    def _links(self, query: Select[Any], values: Mapping[str, Any]) -> list[Link]:
+        columns = self._columns(query, values)
         return list(map(Link, *columns)) if columns else []
 
     def _scopes(self, pair: int, **wanted: str) -> list[int]:
         """Numbers of the scopes with this map, company or table; without a table named, of all tables."""
-        conditions = [scope.c.pair == pair, *(scope.c[name] == value for name, value in wanted.items())]
-        if "table" not in wanted:
-            conditions.append(scope.c.table != NO_TABLE)
-        return list(self._connection.execute(select(scope.c.id).where(*conditions)).scalars())
+        return list(
+            self._connection.execute(_scopes_with(*wanted), {"of_pair": pair, **_named(wanted)}).scalars()
+        )
 
-    def _of_lane(
-        self, pair: int, map: str, company: str, column: Any, values: Iterable[str]
-    ) -> Iterable[Link]:
+    def _of_lane(self, pair: int, map: str, company: str, column: str, values: Iterable[str]) -> list[Link]:
         return self._of_scopes(self._scopes(pair, map=map, company=company), column, values)
 
-    def _of_scopes(self, scopes: Sequence[int], column: Any, values: Iterable[str]) -> Iterable[Link]:
+    def _of_scopes(self, scopes: Sequence[int], column: str, values: Iterable[str]) -> list[Link]:
         if not scopes:
             return []
-        query = _base().where(_one_of(scopes), self._among(column, values))
-        return self._links(query)
+        query = _with_values(self._sqlite, column)
+        return self._links(query, {"scopes": scopes, "values": self._listed(table.c[column], values)})
+
+
+# Statements of the questions that every batch asks: built once, since building costs more than asking
+
+
+@cache
+def _scopes_with(*names: str) -> Select[Any]:
+    conditions = [
+        scope.c.pair == bindparam("of_pair"),
+        *(scope.c[name] == bindparam(f"of_{name}") for name in names),
+    ]
+    if "table" not in names:
+        conditions.append(scope.c.table != NO_TABLE)
+    return select(scope.c.id).where(*conditions)
+
+
+@cache
+def _with_values(sqlite: bool, column: str) -> Select[Any]:
+    own_scope = table.c.scope_id.in_(bindparam("scopes", expanding=True))
+    return _base().where(own_scope, among(sqlite, table.c[column], "values"))
+
+
+@cache
+def _with_ids(sqlite: bool) -> Select[Any]:
+    return _base().where(among(sqlite, table.c.id, "values")).order_by(table.c.id)
+
+
+def _named(wanted: dict[str, str]) -> dict[str, str]:
+    return {f"of_{name}": value for name, value in wanted.items()}
 
 
 class LinkWrites(LinkReads):
@@ -217,11 +243,6 @@ def _scope_of(link: Link) -> tuple[int, str, str, str]:
 
 
 _values = attrgetter(*_STORED)
-
-
-def _one_of(scopes: Sequence[int]) -> Any:
-    # one map has one scope a company; several only where maps share a table
-    return table.c.scope_id == scopes[0] if len(scopes) == 1 else table.c.scope_id.in_(scopes)
 
 
 def _duplicate(error: IntegrityError, links: Sequence[Link]) -> RowError | FatalError:

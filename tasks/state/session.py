@@ -7,7 +7,7 @@ the same whichever way it was written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from tasks.state import models
-from tasks.state.columntypes import Blob
+from tasks.state.columntypes import Blob, Name
 
 Values = tuple[Any, ...]
 
@@ -55,14 +55,12 @@ class Session:
 
     def _among(self, column: ColumnElement[Any], values: Iterable[str | int]) -> ColumnElement[bool]:
         """`column` is one of `values`, whatever their number: one parameter, one cached statement."""
-        wanted = list(values)
-        if self._sqlite:
-            # json_each has no limit on the number of values, as bound parameters have (32,766; 999 in older builds)
-            (encoded,) = _encoded([column.type], self._connection.dialect, [wanted])
-            listed = func.json_each(_json_text(encoded)).table_valued("value")
-            return column.in_(select(listed.c.value))
-        kind = column.type
-        return column == func.any(bindparam(None, wanted, type_=ARRAY(kind), unique=True))
+        return among(self._sqlite, column, value=self._listed(column, values), unique=True)
+
+    def _listed(self, column: ColumnElement[Any], values: Iterable[str | int]) -> str | list[Any]:
+        """Values for a parameter made by `among`."""
+        (encoded,) = _encoded([column.type], self._connection.dialect, [list(values)])
+        return msgspec.json.encode(encoded).decode() if self._sqlite else list(encoded)
 
     def _numbers(self, name: str, count: int) -> list[int]:
         """The next `count` numbers of a counter; never given out twice, whatever is deleted or rolled back."""
@@ -75,12 +73,12 @@ class Session:
 
     # bulk
 
-    def _columns(self, query: Select[Any]) -> list[Sequence[Any]]:
+    def _columns(self, query: Select[Any], values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """What a query finds, by column; no columns if it finds nothing.
 
         Reads the driver's tuples and converts whole columns: a third of the time that a row object each takes.
         """
-        result = self._connection.execute(query)
+        result = self._connection.execute(query, values)
         rows = result.cursor.fetchall()
         result.close()
         if not rows:
@@ -148,6 +146,18 @@ _TAKE_NUMBERS = text(
 _NEXT_NUMBERS = text("SELECT nextval(:name) FROM generate_series(1, :count)")
 
 
+def among(
+    sqlite: bool, column: ColumnElement[Any], name: str | None = None, **parameter: Any
+) -> ColumnElement[bool]:
+    """`column` is one of the values of one parameter."""
+    if sqlite:
+        # json_each has no limit on the number of values, as bound parameters have (32,766; 999 in older builds)
+        listed = func.json_each(bindparam(name, type_=Text(), **parameter)).table_valued("value")
+        return column.in_(select(listed.c.value))
+    plain: TypeEngine[Any] = Text() if isinstance(column.type, Name) else column.type  # encoded already
+    return column == func.any(bindparam(name, type_=ARRAY(plain), **parameter))
+
+
 def _encoded(
     kinds: Sequence[TypeEngine[Any]], dialect: Dialect, columns: Iterable[Sequence[Any]]
 ) -> Iterable[Sequence[Any]]:
@@ -170,10 +180,6 @@ def _decoded(
             yield values
         else:
             yield [convert(value) for value in values]
-
-
-def _json_text(values: Sequence[Any]) -> ColumnElement[str]:
-    return bindparam(None, msgspec.json.encode(values).decode(), type_=Text(), unique=True)
 
 
 def _quoted(dialect: Dialect, names: Sequence[str]) -> list[str]:
