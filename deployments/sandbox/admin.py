@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -54,17 +55,20 @@ class Admin:
         return self.load_seed(given["seed"], int(given.get("size") or 0))
 
     def load_seed(self, name: str, size: int) -> dict[str, Any]:
+        """Fill both systems from a seed; what it holds is stored as it is written there, blanks included."""
         started = time.perf_counter()
-        loader = Loader(self._sandbox)
-        counts: dict[str, int] = {}
-        for side, entity_set, rows in seeds.rows(name, size):
-            counts[f"{side} {entity_set}"] = counts.get(f"{side} {entity_set}", 0) + loader.load(
-                side, entity_set, rows
-            )
+        switches, loader = self._sandbox.switches, Loader(self._sandbox)
+        counts: Counter[str] = Counter()
+        trim, switches.normalize_trim = switches.normalize_trim, False
+        try:
+            for side, entity_set, rows in seeds.rows(name, size):
+                counts[f"{side} {entity_set}"] += loader.load(side, entity_set, rows)
+        finally:
+            switches.normalize_trim = trim
         self._sandbox.store.writes.clear()
         self._sandbox.store.commit()
         gc.freeze()
-        return {"seed": name, "rows": counts, "seconds": round(time.perf_counter() - started, 3)}
+        return {"seed": name, "rows": dict(counts), "seconds": round(time.perf_counter() - started, 3)}
 
     def _post_snapshot(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         self._sandbox.snapshots[given["name"]] = self._sandbox.store.snapshot()

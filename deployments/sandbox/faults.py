@@ -10,7 +10,18 @@ from deployments.sandbox.messages import Request
 from mappings.errors import FatalError
 
 ACTIONS = frozenset(
-    {"status", "lose_before", "lose_after", "delay", "expire_token", "empty", "cut_pages", "truncate"}
+    {
+        "status",
+        "lose_before",
+        "lose_after",
+        "delay",
+        "expire_token",
+        "empty",
+        "cut_pages",
+        "truncate",
+        "foreign_link",
+        "redirect",
+    }
 )
 
 
@@ -33,7 +44,8 @@ class Fault:
         action: ``status`` (answer this status, nothing done), ``lose_before`` (connection cut, nothing done),
             ``lose_after`` (done, then cut), ``delay`` (done, answered late), ``expire_token`` (all tokens of
             today are void), ``empty`` (a page without rows), ``cut_pages`` (the link to the next page is
-            missing), ``truncate`` (the body breaks off).
+            missing), ``truncate`` (the body breaks off), ``foreign_link`` (the link to the next page leads to
+            another host), ``redirect`` (302 to another host).
         status, retry_after, seconds: of the action.
         caller: only requests of this caller.
         parts: look at the operations inside batches instead of requests; only for ``status``.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -68,6 +69,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def close(self) -> None:
+        """Close the connection once what was written has left."""
+        if self._transport is not None:
+            self._transport.close()
+
     # httptools
 
     def on_message_begin(self) -> None:
@@ -115,6 +121,9 @@ class Connection(asyncio.Protocol):
             except Lost:
                 self.abort()
                 return
+            except Exception:  # a bug in the sandbox: whoever waits must not wait for ever
+                traceback.print_exc()
+                response = Response(500, {"Content-Type": "text/plain"}, traceback.format_exc().encode())
             if self._transport is None:
                 return
             self._transport.write(_head(response, keep_alive))
@@ -165,9 +174,15 @@ class Listener:
         )
         return int(self._server.sockets[0].getsockname()[1])
 
-    def stop(self) -> None:
-        """Stop listening and cut what is open."""
+    async def stop(self) -> None:
+        """Stop listening; answers under way leave, then connections are closed."""
         if self._server is not None:
             self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+        for _ in range(100):
+            if not self._connections:
+                return
+            await asyncio.sleep(0.005)
         for connection in list(self._connections):
             connection.abort()

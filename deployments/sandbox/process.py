@@ -113,9 +113,7 @@ async def _serve(options: Options) -> None:
     _write_environment(folder, urls, apps)
     print(f"sandbox ready: {folder / ENVIRONMENT}", flush=True)
     await stopping.wait()
-    await asyncio.sleep(0.05)  # the answer to the stop request leaves first
-    for listener in listeners.values():
-        listener.stop()
+    await asyncio.gather(*(listener.stop() for listener in listeners.values()))
     sandbox.close()
     (folder / ENVIRONMENT).unlink(missing_ok=True)
 

@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from deployments.sandbox.benchmark import Benchmark
 from deployments.sandbox.dataverse import plugins, system
-from deployments.sandbox.dataverse.rows import Rows
+from deployments.sandbox.dataverse.rows import Rows, blank_row
 from deployments.sandbox.dataverse.service import Dataverse
 from deployments.sandbox.faults import Fault, Gate
 from deployments.sandbox.fno.rows import FnoRows
+from deployments.sandbox.fno.rows import blank_row as fno_blank_row
 from deployments.sandbox.fno.service import Fno
 from deployments.sandbox.latency import seconds_of
 from deployments.sandbox.limits import Limits
@@ -24,10 +25,12 @@ from deployments.sandbox.listener import Lost
 from deployments.sandbox.login import TENANT, Application, BadToken, Login
 from deployments.sandbox.messages import Request, Response, encode
 from deployments.sandbox.schema.model import Schema
+from deployments.sandbox.store.index import Row
 from deployments.sandbox.store.store import Snapshot, Store
 from deployments.sandbox.switches import Switches
 
 Host = Literal["fno", "dataverse"]
+ELSEWHERE = "https://elsewhere.example"
 TRACE_LENGTH = 100_000
 
 
@@ -64,7 +67,7 @@ class Sandbox:
     ) -> None:
         self.schema = schema
         self.switches = Switches()
-        self.store = Store(schema, path)
+        self.store = Store(schema, path, _blanks(schema, self.switches))
         self.callers = {app.caller.name: app.caller for app in apps}
         self.rows = Rows(schema, self.store, self.switches, plugins.before(schema), plugins.after(schema))
         self.fno_rows = FnoRows(schema, self.store, self.switches)
@@ -127,6 +130,8 @@ class Sandbox:
                 return self._broken(side, fault)
             if fault.action == "lose_before":
                 raise Lost
+            if fault.action == "redirect":
+                return Response(302, {"Location": f"{ELSEWHERE}{request.url}"})
             if fault.action == "expire_token":
                 self.login.expire()
                 return self._unauthorized(side, "the token has expired")
@@ -149,7 +154,11 @@ class Sandbox:
         gate = self._gate(side, request)
         if gate is not None and gate.when == "before":
             self._open(gate)
-        response = self.benchmark.work(side, request, self.work) if self.benchmark is not None else self.work(side, request)
+        response = (
+            self.benchmark.work(side, request, self.work)
+            if self.benchmark is not None
+            else self.work(side, request)
+        )
         if gate is not None and gate.when == "after":
             self._open(gate)
         return response
@@ -239,6 +248,10 @@ class Sandbox:
             if fault.action == "empty":
                 document["value"] = []
             response.body = encode(document)
+        if fault.action == "foreign_link" and response.body.startswith(b"{"):
+            document = json.loads(response.body)
+            document["@odata.nextLink"] = f"{ELSEWHERE}/next"
+            response.body = encode(document)
         if fault.action == "truncate":
             response.body = response.body[: len(response.body) // 2]
         return response
@@ -316,6 +329,14 @@ class Sandbox:
 
     def close(self) -> None:
         self.store.close()
+
+
+def _blanks(schema: Schema, switches: Switches) -> dict[tuple[Host, str], Row]:
+    blanks: dict[tuple[Host, str], Row] = {
+        ("dataverse", spec.set): blank_row(spec, switches) for spec in schema.dataverse.values()
+    }
+    blanks.update({("fno", entity.set): fno_blank_row(entity) for entity in schema.fno.values()})
+    return blanks
 
 
 def _is_batch(request: Request) -> bool:

@@ -134,7 +134,9 @@ def too_long(column: Column, table: DataverseTable) -> ServiceFault:
 
 
 def out_of_range(code: str, value: Any, column: Column, table: DataverseTable) -> ServiceFault:
-    accepted = ",".join(map(str, column.options)) if column.options else f"{column.minimum} to {column.maximum}"
+    accepted = (
+        ",".join(map(str, column.options)) if column.options else f"{column.minimum} to {column.maximum}"
+    )
     return fault(
         400,
         code,

@@ -302,13 +302,10 @@ class Rows:
                 ignored.add(column.name)
             elif column.name != spec.id:
                 writers[column.name] = coerce(column, spec, self.switches)
-        blank: Row = {"@odata.etag": "", spec.id: None}
-        for column in spec.columns.values():
-            blank[column.wire] = self._default(column, spec)
         return _Compiled(
             spec=spec,
             table=self.store.dataverse(spec.set),
-            blank=blank,
+            blank=blank_row(spec, self.switches),
             writers=writers,
             binds=binds,
             ignored=frozenset(ignored),
@@ -321,7 +318,11 @@ class Rows:
             ),
         )
 
-    def _default(self, column: Column, spec: DataverseTable) -> Any:
-        if column.default is None:
-            return None
-        return coerce(column, spec, self.switches)(column.default)
+
+def blank_row(spec: DataverseTable, switches: Switches) -> Row:
+    """A row of a table with nothing but the columns' defaults."""
+    blank: Row = {"@odata.etag": "", spec.id: None}
+    for column in spec.columns.values():
+        value = column.default
+        blank[column.wire] = None if value is None else coerce(column, spec, switches)(value)
+    return blank

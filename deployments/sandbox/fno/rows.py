@@ -182,11 +182,6 @@ class FnoRows:
             for column in entity.columns.values()
             if column.required and column.kind == "text" and row[column.name] == ""
         ]
-        if entity.company_specific and (old is None or row[COMPANY] != old[COMPANY]):
-            companies = self.store.tables.get(("fno", "LegalEntities"))
-            if companies is not None and companies.unique[0].one([row[COMPANY]]) is None:
-                column = entity.columns[COMPANY]
-                found.append(errors.not_found(row[COMPANY], column, "Legal entities"))
         for reference in entity.references:
             values = [row[name] for name in reference.properties]
             if not any(values) or (old is not None and values == [old[n] for n in reference.properties]):
@@ -247,13 +242,10 @@ class FnoRows:
         self.store.note(compiled.table, kind, record, key, tuple(body), caller)
 
     def _compile(self, entity: FnoEntity) -> _Compiled:
-        blank: Row = {"@odata.etag": ""}
-        for column in entity.columns.values():
-            blank[column.name] = empty(column)
         return _Compiled(
             entity=entity,
             table=self.store.fno(entity.set),
-            blank=blank,
+            blank=blank_row(entity),
             writers={
                 column.name: coerce(column, entity, self.switches) for column in entity.columns.values()
             },
@@ -265,6 +257,11 @@ class FnoRows:
                 if target == entity.set
             ),
         )
+
+
+def blank_row(entity: FnoEntity) -> Row:
+    """A row of an entity in which every property is empty."""
+    return {"@odata.etag": "", **{column.name: empty(column) for column in entity.columns.values()}}
 
 
 def etag(version: int, record: int) -> str:

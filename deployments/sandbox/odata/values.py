@@ -45,7 +45,8 @@ def iso_seconds(seconds: int) -> str:
 
 def rounded(value: Decimal | int, scale: int) -> Decimal:
     """A number with exactly this many digits after the point, halves away from zero."""
-    return Decimal(value).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+    exact = Decimal(value).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+    return exact if exact or scale <= 6 else Decimal(0)  # 0E-10 would be printed as such
 
 
 def shortest(value: Decimal | int) -> Decimal | int:

@@ -34,6 +34,10 @@ def entities(maps: Iterable[Map], facts: Facts, known: FnoEntities) -> dict[str,
         used.setdefault(each.fno.set, []).append(each)
     columns = {name: _columns(name, of_set, facts, known) for name, of_set in used.items()}
     references = _references(maps, columns, facts)
+    company = Reference((COMPANY,), (("LegalEntities", ("LegalEntityId",)),), False, "Legal entities")
+    for name in used:
+        if COMPANY in columns[name] and "LegalEntities" in used:
+            references[name] = (company, *references.get(name, ()))
     return {
         name: _entity(name, of_set, facts, known, columns[name], references.get(name, ()))
         for name, of_set in used.items()

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from deployments.sandbox.messages import encode
+from mappings.errors import FatalError
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -27,13 +28,24 @@ class DataFile:
 
     Everything between two `commit` calls is one transaction. A killed sandbox loses nothing that it answered;
     a crashed machine may lose the last answers (WAL without a sync per commit), which is enough for tests.
+
+    Raises:
+        FatalError: another process has the file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=OFF")
-        self._connection.executescript(_TABLES)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
+        try:
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=OFF")
+            self._connection.executescript(_TABLES)
+        except sqlite3.OperationalError as error:
+            raise FatalError(
+                f"the data file {path} can't be used: {error}",
+                code="sandbox_running",
+                remedy="another sandbox runs in this folder; stop it, or serve from another folder",
+            ) from None
 
     def rows(self) -> Iterator[tuple[int, str, str, Any, dict[str, Any]]]:
         """(slot, side, table, id, row) of every stored row."""

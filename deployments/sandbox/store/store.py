@@ -8,7 +8,7 @@ the file. `mark` and `undo` give change sets and bulk messages their all or noth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,18 @@ class Store:
     Args:
         schema: which tables there are.
         path: the SQLite file; None keeps everything in memory.
+        blanks: an empty row by side and set; rows of a file that was written under other maps are filled up
+            from it, and lose what is no column any more.
         clock: seconds since 1970.
     """
 
-    def __init__(self, schema: Schema, path: Path | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        path: Path | None,
+        blanks: Mapping[tuple[SideName, str], Row],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.schema = schema
         self.clock = clock
         self.tables: dict[tuple[SideName, str], Table] = {}
@@ -84,7 +92,7 @@ class Store:
         self._next_slot = 1
         self._file = DataFile(path) if path is not None else None
         if self._file is not None:
-            self._load(self._file)
+            self._load(self._file, blanks)
 
     # reading
 
@@ -225,25 +233,32 @@ class Store:
         if self._file is not None:
             self._file.clear()
 
-    def _load(self, file: DataFile) -> None:
+    def _load(self, file: DataFile, blanks: Mapping[tuple[SideName, str], Row]) -> None:
         found: dict[tuple[SideName, str], dict[RowId, Row]] = {}
         for slot, side, name, row_id, row in file.rows():
             self._next_slot = slot + 1
             address = (_side(side), name)
             if address in self.tables:
                 self._slots[*address, row_id] = slot
-                found.setdefault(address, {})[row_id] = row
+                found.setdefault(address, {})[row_id] = _completed(row, blanks[address])
         for address, rows in found.items():
             self.tables[address].replace_all(rows)
         for side, name, row_id, version, when, row in file.tombstones():
             address = (_side(side), name)
             if address in self.tables:
+                row = _completed(row, blanks[address])
                 self.tables[address].tombstones.append(Tombstone(row_id, version, when, row))
         self.counters = file.counters()
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _completed(row: Row, blank: Row) -> Row:
+    if row.keys() == blank.keys():
+        return row
+    return {name: row.get(name, value) for name, value in blank.items()}
 
 
 def _side(text: str) -> SideName:

@@ -1,0 +1,95 @@
+"""What every answer of the Web API needs: who asks, may they, which row, which version, which annotations."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from deployments.sandbox.dataverse import errors
+from deployments.sandbox.dataverse.annotations import Annotator
+from deployments.sandbox.dataverse.query import Reader
+from deployments.sandbox.dataverse.rows import Context, Rows
+from deployments.sandbox.messages import Caller, Request, Response, encode
+from deployments.sandbox.odata.keys import Segment
+from deployments.sandbox.schema.model import DataverseTable, Schema
+from deployments.sandbox.store.index import Row
+from deployments.sandbox.store.store import Store
+from deployments.sandbox.switches import Switches
+
+_FORBIDDEN = re.compile(r"[/<>*%&:\\?+]")
+JSON = "application/json; odata.metadata=minimal"
+
+
+class Access:
+    """The steps shared by all requests for rows."""
+
+    def __init__(
+        self, schema: Schema, store: Store, switches: Switches, rows: Rows, reader: Reader, root: str
+    ) -> None:
+        self.schema = schema
+        self.store = store
+        self.switches = switches
+        self.rows = rows
+        self.reader = reader
+        self.root = root
+
+    def check_path_key(self, spec: DataverseTable, step: Segment) -> None:
+        """Alternate key values with these characters can't stand in a URL."""
+        for _, literal in step.key or ():
+            if literal.kind == "text" and _FORBIDDEN.search(str(literal.value)):
+                raise errors.fault(
+                    400,
+                    "0x80060888",
+                    "A potentially dangerous Request.Path value was detected from the client "
+                    f"({_FORBIDDEN.search(str(literal.value))[0]}).",  # type: ignore[index]
+                )
+
+    def find(self, request: Request, spec: DataverseTable, step: Segment) -> str | None:
+        row_id = self.rows.references.find(spec, step)
+        if row_id is None:
+            return None
+        row = self.store.dataverse(spec.set).rows[row_id]
+        return row_id if self.reader.visible(spec, row, self.caller(request)) else None
+
+    def row(self, request: Request, spec: DataverseTable, step: Segment) -> Row:
+        row_id = self.find(request, spec, step)
+        if row_id is None:
+            raise self.rows.references.nothing_there(spec, step)
+        return self.store.dataverse(spec.set).rows[row_id]
+
+    def check_version(self, spec: DataverseTable, row_id: str, condition: str | None) -> None:
+        if condition is None or condition == "*" or not self.switches.dataverse_if_match:
+            return
+        if condition != self.rows.etag(spec.set, row_id):
+            raise errors.stale()
+
+    def allow(self, request: Request, spec: DataverseTable, verb: str) -> None:
+        if not self.switches.denied:
+            return
+        caller = self.caller(request)
+        privilege = f"prv{verb}{spec.logical}"
+        denied = {name.lower() for name in self.switches.denied}
+        if caller.name == "application" and privilege.lower() in denied:
+            raise errors.no_privilege(privilege, caller.user_id)
+
+    def annotator(
+        self, spec: DataverseTable, preferences: dict[str, str], applied: list[str]
+    ) -> Annotator | None:
+        asked = preferences.get("odata.include-annotations")
+        if not asked:
+            return None
+        applied.append(f'odata.include-annotations="{asked}"')
+        return Annotator(spec, self.reader.by_wire(spec), self.schema, self.store, asked)
+
+    def caller(self, request: Request) -> Caller:
+        assert request.caller is not None
+        return request.caller
+
+    def context(self, request: Request) -> Context:
+        caller = self.caller(request)
+        return Context(caller, caller.name, request.content_ids)
+
+    def json(
+        self, answer: dict[str, Any], headers: dict[str, str] | None = None, status: int = 200
+    ) -> Response:
+        return Response(status, {"Content-Type": JSON, **(headers or {})}, encode(answer))
