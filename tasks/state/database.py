@@ -87,6 +87,8 @@ def _take_over_transactions(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA temp_store = MEMORY")
+    # a checkpoint every 4 MB, the default, costs a bulk load a fifth of its time
+    connection.execute("PRAGMA wal_autocheckpoint = 16384")
 
 
 def _begin(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -47,14 +48,17 @@ class InitialSync:
         self.mode = mode
         self.engine = Engine(lane, lease, mode)
         self._progress = progress or (lambda _: None)
+        self._executor = lane.seams.executor(lane.settings.connections)
+        self._pages = self._fno_pages()
+        # the first page of F&O is on its way while tokens are taken and Dataverse is looked over
+        self._first_page = self._executor.submit(next, self._pages, None)
         self._flying: deque[tuple[Work, Future[None]]] = deque()
         self._again: list[Case] = []
         self._sighted = 0
 
     def run(self) -> None:
         """Bring the lane to where both sides are equal; safe to run again at any time, after any crash."""
-        lane = self.lane
-        executor = lane.seams.executor(lane.settings.connections)
+        lane, executor = self.lane, self._executor
         try:
             with quiet_collector():
                 self._sight_dataverse()
@@ -126,14 +130,19 @@ class InitialSync:
 
     # F&O
 
-    def _walk_fno(self, executor: Executor) -> None:
+    def _fno_pages(self) -> Iterator[list[Row]]:
         lane = self.lane
-        for page in lane.fno.pages(
+        return lane.fno.pages(
             lane.map.fno.set,
             columns=lane.layout.fno_columns,
             filter=company_filter([lane]),
             size=lane.settings.fno_page_size,
-        ):
+        )
+
+    def _walk_fno(self, executor: Executor) -> None:
+        lane = self.lane
+        first = self._first_page.result()
+        for page in chain([] if first is None else [first], self._pages):
             lane.counts.read_fno += len(page)
             for rows in _chunks(page, lane.settings.page_size):
                 lane.seams.failpoint("read")

@@ -106,8 +106,8 @@ class Recorder:
         clean: list[int] = []
         for k, (send, outcome) in enumerate(zip(work.sends, work.outcomes, strict=True)):
             if results.is_clean_create(send, outcome):
+                # no history of its own: the link and the run's counts say all there is to say about a new row
                 clean.append(send.case)
-                self._notes.history(work, send.case, "create", send.side, None)
             else:
                 self._apply(work, results, send, outcome, returned.get(k))
         self._lane.counts.created_dataverse += len(clean)

@@ -174,6 +174,10 @@ class Session:
                 layout = compile_layout(
                     sync, self.fno.table(sync.fno.set), self.dataverse.table(sync.dataverse.table)
                 )
+                for target in sync.lookups.values():
+                    self.dataverse.table(
+                        target.table
+                    )  # binding needs its names: read now, not in the first page
                 pairs = [(plan.pair.id, plan.type_id) for plan in layout.pairs]
                 mark = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
                 with self.store.unfenced() as tx:

@@ -76,7 +76,8 @@ def _initial_lane(
     session: Session, lane: Lane, lease: Lease, mode: str | None, progress: Callable[[int], None] | None
 ) -> None:
     chosen = Mode.initial(lane.map, mode, session.settings.master)
-    # tokens before rows: what changes while we read is then named by the feed
+    connection = InitialSync(lane, lease, chosen, progress)
+    # tokens before Dataverse's rows: what changes while we read is then named by the feed
     with session.leased(feed_lease("dataverse", lane.map.dataverse.table)) as feed:
         open_dataverse_cursor(_neighbours(session, lane), feed)
     record = LaneRecord(
@@ -91,7 +92,7 @@ def _initial_lane(
     )
     with lane.store.transaction(lease) as tx:
         tx.save_lane(record)
-    InitialSync(lane, lease, chosen, progress).run()
+    connection.run()
     with lane.store.read() as state:
         found = state.lane(lane.pair, lane.map.name, lane.company)
     if found.state == "error":
