@@ -37,6 +37,13 @@ class ConflictReads(Session):
         rows = self._connection.execute(query.order_by(conflict.c.id.desc()).limit(limit))
         return [_conflict(*row) for row in rows]
 
+    def open_conflicts(self, pair: int, map: str, company: str, keys: Iterable[str]) -> list[ConflictRecord]:
+        """Conflicts of these rows that wait for a person."""
+        query = select(*(conflict.c[name] for name in _CONFLICT)).where(
+            _of(conflict, pair, map=map, company=company, status="open"), self._among(conflict.c.key, keys)
+        )
+        return [_conflict(*row) for row in self._connection.execute(query.order_by(conflict.c.id))]
+
     def count_conflicts(
         self,
         pair: int,

@@ -12,17 +12,22 @@ import os
 import platform
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from mappings.errors import FatalError
+from mappings.errors import FatalError, RetriableError
 
 BUSY_SECONDS = 30.0
 """How long a SQLite writer waits for another process before it gives up."""
+
+OLDEST_SQLITE = (3, 38)
+"""RETURNING came with 3.35, json_each as a part of every build with 3.38."""
 
 WRITER = {"dualflow_writer": True}
 """Execution options of a connection that is going to write."""
@@ -61,6 +66,12 @@ def connect(url: URL) -> Engine:
     """An engine whose transactions begin as this module says; makes a SQLite file and its folder if they are missing."""
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise FatalError(
+            f"this Python's SQLite is {sqlite3.sqlite_version}; the state needs 3.38 or newer",
+            code="sqlite_old",
+            remedy="use a Python with a newer SQLite, or keep the state in PostgreSQL",
+        )
     if in_memory(url):
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
@@ -69,6 +80,44 @@ def connect(url: URL) -> Engine:
     event.listen(engine, "connect", _take_over_transactions)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what the database itself fails with into errors that say what can be done.
+
+    Raises:
+        RetriableError: it is busy, or can't be reached; of a commit that was under way nobody knows the outcome, which
+            is why everything stored is safe to be stored again.
+        FatalError: the disk is full, the file is damaged or can't be written.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError, DatabaseError) as error:
+        said = str(error.orig).strip()
+        if isinstance(error.orig, sqlite3.Error):
+            if "locked" in said or "busy" in said:
+                raise RetriableError(
+                    f"the state file is busy: {said}",
+                    code="state_busy",
+                    remedy="another process has been writing for long; with many workers keep the state in PostgreSQL",
+                ) from error
+            if any(word in said for word in _BROKEN):
+                raise FatalError(
+                    f"the state file can't be used: {said}",
+                    code="state_file",
+                    remedy="check the disk's free space and the rights on the file, or restore it from a backup",
+                ) from error
+        elif isinstance(error, (OperationalError, InterfaceError)):
+            raise RetriableError(
+                f"the state database failed: {said}",
+                code="state_unreachable",
+                remedy="check that PostgreSQL runs and can be reached; the next run goes on where this one stopped",
+            ) from error
+        raise
+
+
+_BROKEN = ("full", "readonly", "unable to open", "disk I/O", "malformed", "not a database")
 
 
 def in_memory(url: URL) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select
 
 from tasks.state.models import cursor, inbox
 from tasks.state.records import Cursor, InboxEntry, Side
@@ -15,14 +15,21 @@ _ENTRY = tuple(InboxEntry.__dataclass_fields__)
 _CURSOR = tuple(Cursor.__dataclass_fields__)
 _ROW = ("pair", "map", "company", "side", "row")
 
+_TAKE = (
+    select(*(inbox.c[name] for name in _ENTRY))
+    .where(*(inbox.c[name] == bindparam(f"of_{name}") for name in ("pair", "map", "company")))
+    .order_by(inbox.c.seq)
+    .limit(bindparam("at_most"))
+)
+
 
 class InboxReads(Session):
     """Questions about inbox and cursors."""
 
     def take_inbox(self, pair: int, map: str, company: str, limit: int) -> list[InboxEntry]:
         """The oldest entries of a lane; they stay until dropped."""
-        query = select(*(inbox.c[name] for name in _ENTRY)).where(_lane(pair, map, company))
-        rows = self._connection.execute(query.order_by(inbox.c.seq).limit(limit))
+        named = {"of_pair": pair, "of_map": map, "of_company": company, "at_most": limit}
+        rows = self._connection.execute(_TAKE, named)
         return [InboxEntry(*row) for row in rows]
 
     def count_inbox(self, pair: int, map: str | None = None, company: str | None = None) -> int:

@@ -109,26 +109,27 @@ def acquire(
     ).returning(table.c.epoch, table.c.expires)
     row = connection.execute(statement, {"seconds": seconds}).one_or_none()
     if row is None:
-        raise _held(connection, pair, name)
+        refuse_held(connection, pair, name)
+        raise LeaseHeld(f"{name} was held a moment ago", retry_after=0.0, code="lease_held", lease=name)
     return Lease(pair, name, row.epoch, owner, seconds, row.expires, asked + seconds, clock)
 
 
-def _held(connection: Connection, pair: int, name: str) -> LeaseHeld:
-    now = _database_now(connection)
+def refuse_held(connection: Connection, pair: int, name: str) -> None:
+    """Raise `LeaseHeld` if somebody holds the lease at this moment; a look only, `acquire` decides."""
     row = connection.execute(
-        select(table.c.owner, (table.c.expires - now).label("left")).where(
-            table.c.pair == pair, table.c.name == name
+        select(table.c.owner, (table.c.expires - _database_now(connection)).label("left")).where(
+            table.c.pair == pair, table.c.name == name, table.c.owner != FREE
         )
-    ).one()
-    left = max(0.0, row.left)
-    return LeaseHeld(
-        f"{name} is being worked on by {row.owner}, for {left:.0f} s more unless it goes on",
-        retry_after=left,
-        code="lease_held",
-        remedy="wait for that run to end, or ask it to hand over; if it died, its lease runs out by itself",
-        lease=name,
-        owner=row.owner,
-    )
+    ).one_or_none()
+    if row is not None and row.left > 0:
+        raise LeaseHeld(
+            f"{name} is being worked on by {row.owner}, for {row.left:.0f} s more unless it goes on",
+            retry_after=row.left,
+            code="lease_held",
+            remedy="wait for that run to end, or ask it to hand over; if it died, its lease runs out by itself",
+            lease=name,
+            owner=row.owner,
+        )
 
 
 def check(connection: Connection, lease: Lease) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, func, or_, select
 
 from tasks.state.models import link, parked, scope, waiting
 from tasks.state.records import ParkedKind, ParkedRow, Side, WaitingRow
@@ -27,6 +27,34 @@ _ROW = ("pair", "map", "company", "side", "row")
 
 RowName = tuple[Side, str]
 """Side and name of a row on it."""
+
+
+def _of_lane(table: Table) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == bindparam(f"of_{name}") for name in ("pair", "map", "company")))
+
+
+_PARENT_IS_THERE = exists(
+    select(link.c.id)
+    .join(scope, scope.c.id == link.c.scope_id)
+    .where(
+        scope.c.pair == waiting.c.pair,
+        scope.c.table == waiting.c.parent_table,
+        scope.c.company == waiting.c.parent_company,
+        link.c.key == waiting.c.parent_key,
+        # a half link has its ids noted before the row is created
+        link.c.state != "half",
+        link.c.dataverse_id.is_not(None),
+        link.c.fno_key.is_not(None),
+    )
+)
+_RELEASABLE = (
+    select(*(waiting.c[name] for name in _WAITING))
+    .where(_of_lane(waiting), _PARENT_IS_THERE)
+    .order_by(*waiting.primary_key)
+)
+_ANY_LISTED = select(
+    or_(*(exists(select(table.c.row).where(_of_lane(table))) for table in (parked, waiting)))
+)
 
 
 class ParkedReads(Session):
@@ -73,31 +101,22 @@ class ParkedReads(Session):
 
     def releasable(self, pair: int, map: str, company: str) -> list[WaitingRow]:
         """Waiting rows of a lane whose parent is there now: on both sides, by a link of any map."""
-        parent = (
-            select(link.c.id)
-            .join(scope, scope.c.id == link.c.scope_id)
-            .where(
-                scope.c.pair == waiting.c.pair,
-                scope.c.table == waiting.c.parent_table,
-                scope.c.company == waiting.c.parent_company,
-                link.c.key == waiting.c.parent_key,
-                # a half link has its ids noted before the row is created
-                link.c.state != "half",
-                link.c.dataverse_id.is_not(None),
-                link.c.fno_key.is_not(None),
-            )
+        rows = self._connection.execute(_RELEASABLE, {"of_pair": pair, "of_map": map, "of_company": company})
+        return [WaitingRow(*row) for row in rows]
+
+    def lanes_with_releasable(self, pair: int) -> set[tuple[str, str]]:
+        """(map, company) of the lanes that have such rows."""
+        query = (
+            select(waiting.c.map, waiting.c.company)
+            .distinct()
+            .where(waiting.c.pair == pair, _PARENT_IS_THERE)
         )
-        query = select(*(waiting.c[name] for name in _WAITING)).where(
-            _lane(waiting, pair, map, company), exists(parent)
-        )
-        return [WaitingRow(*row) for row in self._connection.execute(query.order_by(*waiting.primary_key))]
+        return {(map_, company) for map_, company in self._connection.execute(query)}
 
     def any_listed(self, pair: int, map: str, company: str) -> bool:
         """Is any row of this lane parked or waiting?"""
-        found = [
-            exists(select(table.c.row).where(_lane(table, pair, map, company))) for table in (parked, waiting)
-        ]
-        return bool(self._connection.execute(select(or_(*found))).scalar_one())
+        named = {"of_pair": pair, "of_map": map, "of_company": company}
+        return bool(self._connection.execute(_ANY_LISTED, named).scalar_one())
 
     def _parked(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[ParkedRow]:
         query = select(*(parked.c[name] for name in _PARKED)).where(*conditions).order_by(parked.c.id)

@@ -25,10 +25,10 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from mappings.errors import FatalError, LeaseLost
+from mappings.errors import FatalError, LeaseLost, RetriableError
 from tasks.state import leases, models
 from tasks.state.conflicts import ConflictReads, ConflictWrites
-from tasks.state.database import HOST_VARIABLE, WRITER, connect, host_name, in_memory, parse_url
+from tasks.state.database import HOST_VARIABLE, WRITER, connect, explained, host_name, in_memory, parse_url
 from tasks.state.deletes import DeleteReads, DeleteWrites
 from tasks.state.inbox import InboxReads, InboxWrites
 from tasks.state.lanes import LaneReads, LaneWrites
@@ -95,11 +95,16 @@ class Store:
         parsed = parse_url(url)
         engine = connect(parsed)
         try:
-            upgrade(engine)
+            with explained():
+                upgrade(engine)
             alone = in_memory(parsed)
             store = cls(engine, clock=clock, monotonic=monotonic, alone=alone)
             if engine.dialect.name == "sqlite" and not alone:
                 store._claim_host(host or host_name(), str(parsed.database))
+        except RetriableError as error:
+            # at the start there is nothing to go on with later
+            engine.dispose()
+            raise FatalError(error.message, code=error.code, remedy=error.remedy) from error
         except BaseException:
             engine.dispose()
             raise
@@ -168,6 +173,9 @@ class Store:
         Raises:
             LeaseHeld: somebody holds it.
         """
+        with self._reading() as connection:
+            # polling for a held lease need not take SQLite's one write lock
+            leases.refuse_held(connection, pair, name)
         with self._changing() as connection:
             return leases.acquire(connection, pair, name, owner, seconds, self._monotonic)
 
@@ -234,10 +242,10 @@ class Store:
             yield open_here  # in memory there is one connection; a read inside a transaction sees what it wrote
             return
         if self._one_connection and self._writing is not None:
-            with self._writing, self._engine.connect() as connection:
+            with self._writing, explained(), self._engine.connect() as connection:
                 yield connection
             return
-        with self._engine.connect() as connection:
+        with explained(), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
@@ -255,7 +263,11 @@ class Store:
 
     @contextmanager
     def _transacting(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(**WRITER) as connection, connection.begin():
+        with (
+            explained(),
+            self._engine.connect().execution_options(**WRITER) as connection,
+            connection.begin(),
+        ):
             self._busy.connection = connection
             try:
                 yield connection

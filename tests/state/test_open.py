@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 import subprocess
@@ -18,8 +17,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 
-from mappings.errors import FatalError
-from tasks.state import schema
+from mappings.errors import FatalError, RetriableError
+from tasks.state import database, schema
 from tasks.state.models import SQLITE_ONLY, metadata
 from tasks.state.records import InboxEntry
 from tasks.state.store import Store
@@ -138,16 +137,62 @@ def test_other_databases_are_refused(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 and not os.access("/proc", os.R_OK), reason="needs a folder nobody can write to"
-)
-def test_a_folder_that_cannot_be_written_is_named() -> None:
-    with pytest.raises(FatalError, match=r"/proc/nothing/state.db can't be opened.*writable"):
-        Store.open("sqlite:////proc/nothing/state.db")
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(FatalError, match=r"file/state.db can't be opened.*writable"):
+        Store.open(f"sqlite:///{tmp_path / 'file' / 'state.db'}")
 
 
-def test_in_memory(new_url: Callable[[], str]) -> None:
-    del new_url
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_text("something else " * 100)
+    with pytest.raises(FatalError, match=r"state.db can't be opened: file is not a database"):
+        Store.open(f"sqlite:///{tmp_path / 'state.db'}")
+
+
+def test_a_server_that_does_not_answer_is_a_fatal_error_without_the_password() -> None:
+    with pytest.raises(FatalError, match="check that PostgreSQL runs") as caught:
+        Store.open("postgresql://user:secret@127.0.0.1:1/state?connect_timeout=2")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_busy_file_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    with Store.open(url) as store, sqlite3.connect(tmp_path / "state.db", isolation_level=None) as other:
+        pair = store.pair("f", "d")
+        lease = store.acquire(pair, "lane", "run", 60)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RetriableError, match=r"busy.*PostgreSQL"), store.transaction(lease):
+            pass
+        with store.read() as state:
+            assert state.count_inbox(pair) == 0  # readers go on
+        other.execute("ROLLBACK")
+        with store.transaction(lease) as tx:
+            tx.put_inbox([InboxEntry(pair, MAP, COMPANY, "fno", "a")])
+
+
+@pytest.mark.postgres
+def test_a_lost_connection_can_be_tried_again(postgres: Callable[[], str]) -> None:
+    with Store.open(postgres()) as store:
+        pair = store.pair("f", "d")
+        lease = store.acquire(pair, "lane", "run", 60)
+        with pytest.raises(RetriableError, match="failed"), store.transaction(lease) as tx:
+            tx.put_inbox([InboxEntry(pair, MAP, COMPANY, "fno", "a")])
+            with store._engine.connect() as other:
+                other.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE state = 'idle in transaction' AND datname = current_database()"
+                    )
+                )
+            tx.put_inbox([InboxEntry(pair, MAP, COMPANY, "fno", "b")])
+        with store.read() as state:
+            assert state.count_inbox(pair) == 0
+        with store.transaction(lease) as tx:
+            tx.put_inbox([InboxEntry(pair, MAP, COMPANY, "fno", "a")])
+
+
+def test_in_memory() -> None:
     with Store.open("sqlite://") as store, Store.open("sqlite://") as other:
         pair = store.pair("f", "d")
         lease = store.acquire(pair, "lane", "run", 60)

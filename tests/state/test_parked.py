@@ -133,6 +133,7 @@ def test_a_parent_counts_when_it_is_on_both_sides(
         tx.insert_links([link(pair, 1, **changes)])
     with store.read() as state:
         assert state.releasable(pair, "Contacts", COMPANY) == ([child] if there else [])
+        assert state.lanes_with_releasable(pair) == ({("Contacts", COMPANY)} if there else set())
         assert state.releasable(pair, "Contacts", "DEMF") == []
 
 

@@ -110,6 +110,7 @@ def test_an_open_conflict_is_replaced_not_doubled(store: Store, pair: int, lease
     with store.read() as state:
         assert state.count_conflicts(pair, status="open") == 3
         again = state.conflicts(pair, key="a", status="open")[-1]
+        assert [one.unit for one in state.open_conflicts(pair, MAP, COMPANY, ["a", "c"])] == ["", "address"]
         assert (again.id, again.fields, again.fno_digest) == (first.id, ["Name=name", "City=city"], 3)
     with store.transaction(lease) as tx:
         tx.close_conflicts([again.id], winner="dataverse")
