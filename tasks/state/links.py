@@ -8,7 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, get_args
 
-from sqlalchemy import Select, and_, bindparam, delete, func, select, union_all, update
+from sqlalchemy import Select, and_, bindparam, delete, func, select, union_all
 from sqlalchemy.exc import IntegrityError
 
 from mappings.errors import FatalError, RowError
@@ -212,11 +212,11 @@ class LinkWrites(LinkReads):
         Args:
             created: (link id, digest of the raw F&O row).
         """
-        self._connection.execute(
-            update(table)
-            .where(table.c.id == bindparam("link"))
-            .values(state="paired", base_fno=table.c.intent_dataverse, raw_fno=bindparam("raw")),
-            [{"link": link, "raw": raw} for link, raw in created],
+        mark = "?" if self._sqlite else "%s"
+        self._connection.exec_driver_sql(
+            f"UPDATE {table.name} SET state = 'paired', base_fno = intent_dataverse, raw_fno = {mark}"
+            f" WHERE id = {mark}",
+            [(raw, link) for link, raw in created],
         )
 
     def delete_links(self, ids: Iterable[int]) -> None:

@@ -93,6 +93,7 @@ class Work:
     sends: list[Send] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     links: list[Link | None] = field(default_factory=list)
+    link_ids: dict[int, int] = field(default_factory=dict)
     parked: list[ParkedRow] = field(default_factory=list)
     waiting: list[WaitingRow] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)

@@ -164,10 +164,11 @@ class Comparer:
         """For each case: is it paired, and how does each side stand to it?"""
         same_fno = (comparison.fno == comparison.base_fno).all(axis=1)
         same_dataverse = (comparison.dataverse == comparison.base_dataverse).all(axis=1)
+        settled_rows: list[bool] = np.asarray(comparison.base_fno.any(axis=1)).tolist()
         out = []
         for i, case in enumerate(cases):
             link = case.link
-            settled = bool(comparison.base_fno[i].any())
+            settled = settled_rows[i]
             paired = link is not None and (link.state != "half" or settled)
             if case.fno is not None:
                 fno = Seen.LEFT if not comparison.in_fno[i] else Seen.CHANGED

@@ -30,6 +30,17 @@ def allowance(lane: Lane, paired: int) -> int:
     return max(lane.settings.brake_minimum, int(lane.settings.brake_share * paired))
 
 
+DOUBTFUL = frozenset(
+    {
+        Decision.DELETE_DATAVERSE,
+        Decision.DELETE_FNO,
+        Decision.RECREATE_DATAVERSE,
+        Decision.RECREATE_FNO,
+    }
+)
+"""Decisions that rest on a row being gone."""
+
+
 class Evidence:
     """Judges the deletes of one lane's batches."""
 
@@ -40,6 +51,8 @@ class Evidence:
 
     def judge(self, work: Work) -> bool:
         """Hold or confirm what claims to be gone; True when rows turned out to live on and must be judged again."""
+        if not DOUBTFUL.intersection(work.decisions):
+            return False
         # the id is gone; the key may live on in a row that was deleted and made again
         without_id = [
             i

@@ -23,7 +23,7 @@ from tasks.sync.diff import Digests
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
-from tasks.sync.results import Results, new_links, with_id
+from tasks.sync.results import Results, new_links
 
 MAX_KEPT = 3
 """Repairs of one unit without anybody's change before it is parked as not kept."""
@@ -47,12 +47,19 @@ class Recorder:
         work.links = [case.link for case in work.cases]
         fresh: dict[int, dict[str, Any]] = {}
         changed: set[int] = set()
+        # whole new rows, the bulk of a first connection, are packed in one go
+        flowing, width = lane.directions.pair_to_dataverse, 8 * lane.pairs
+        packed = pack(comparison.fno) if flowing.all() else None
         for send in work.sends:
             if send.operation.kind == "delete":
                 continue
             i = send.case
             source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
-            changes: dict[str, Any] = {f"intent_{send.side}": pack_intent(source, source, send.pairs)}
+            if send.pairs is flowing and packed is not None:
+                intent = packed[i * width : (i + 1) * width]
+            else:
+                intent = pack_intent(source, source, send.pairs)
+            changes: dict[str, Any] = {f"intent_{send.side}": intent}
             if send.operation.kind == "create":
                 # a fresh start: whatever the link remembered belongs to a row that is gone
                 changes.update(state="half", base_fno=None, base_dataverse=None, kept=None)
@@ -70,7 +77,7 @@ class Recorder:
             if fresh:
                 links = new_links(lane, work, fresh, "half")
                 for (i, link), id_ in zip(links.items(), tx.insert_links(list(links.values())), strict=True):
-                    work.links[i] = with_id(link, id_)
+                    work.links[i], work.link_ids[i] = link, id_
             if changed:
                 tx.update_links([_there(work.links[i]) for i in sorted(changed)])
 

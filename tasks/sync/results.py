@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from operator import attrgetter
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +18,6 @@ from tasks.sync.intents import pack
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
 from tasks.transform.digests import key_text, raw_digests
-
-_REST = attrgetter(*[each.name for each in fields(Link)[1:]])
 
 LinkState = Literal["half", "paired", "detached"]
 
@@ -61,11 +58,6 @@ def new_links(
     return links
 
 
-def with_id(link: Link, id_: int) -> Link:
-    """The link under the number that the state gave it."""
-    return Link(id_, *_REST(link))
-
-
 def spelled(case: Case, pairs: Sequence[FieldPair], parts: Sequence[str]) -> list[str]:
     """Key parts as F&O spells them (Dataverse where F&O has no row): what is written into references."""
     out = []
@@ -94,6 +86,9 @@ class Results:
         self._written: set[tuple[int, SideName]] = set()
         self._inserts: list[int] = []
         self.clean: list[int] = []
+        self._clean: frozenset[int] = frozenset()
+        flowing = lane.directions.pair_to_dataverse
+        self._whole = flowing if flowing.all() else None
         for i in work.detach:
             link = self.links[i]
             if link is not None:
@@ -165,17 +160,19 @@ class Results:
             and outcome.status == "done"
             and outcome.row is None
             and send.case not in self.work.unsettled
-            and bool(send.pairs.all())
+            and (send.pairs is self._whole or bool(send.pairs.all()))
         )
 
     def confirmed(self) -> list[tuple[int, int]]:
         """(link id, raw digest of the F&O row) of clean creates; they are recorded by one small statement."""
+        self._clean = frozenset(self.clean)
         at = [(i, self.work.cases[i].fno) for i in self.clean]
         rows = [row for _, row in at if row is not None]
         if not rows:
             return []
         raw = raw_digests(rows, self.lane.layout.raw_fno, self.lane.secret).astype(np.int64).tolist()
-        return [(self._link(i).id, digest) for (i, _), digest in zip(at, raw, strict=True)]
+        numbers = self.work.link_ids
+        return [(numbers.get(i) or self._link(i).id, digest) for (i, _), digest in zip(at, raw, strict=True)]
 
     def created(self, send: Send, outcome: Outcome, held: Digests | None) -> None:
         """A new row stands: both bases begin."""
@@ -268,6 +265,9 @@ class Results:
         link = self.links[i]
         if link is None:
             raise AssertionError("a row was written without a link that notes it")
+        if not link.id and i in self.work.link_ids:
+            link = replace(link, id=self.work.link_ids[i])
+            self.links[i] = link
         return link
 
     # the end
@@ -316,15 +316,15 @@ class Results:
         inserts: list[Link] = []
         updates: list[Link] = []
         for i in sorted(self._touched):
-            link = self.links[i]
-            if link is None:
+            if self.links[i] is None:
                 continue
+            link = self._link(i)
             if link.id:
                 updates.append(link)
             else:
                 inserts.append(link)
                 self._inserts.append(i)
-        deletes = [link.id for i in self.unlink if (link := self.links[i]) is not None and link.id]
+        deletes = [link.id for i in self.unlink if self.links[i] is not None and (link := self._link(i)).id]
         return inserts, updates, deletes
 
     def inserted(self, ids: Sequence[int]) -> None:
@@ -337,7 +337,10 @@ class Results:
     def hand_back(self) -> None:
         """Let the cases know their links of now."""
         for i, case in enumerate(self.work.cases):
-            case.link = None if i in self.unlink else self.links[i]
+            if i in self.unlink or self.links[i] is None:
+                case.link = None
+            elif i not in self._clean:
+                case.link = self._link(i)
 
 
 def _unknown(base: Digests) -> bool:

@@ -58,11 +58,15 @@ class Sends:
         flowing = lane.directions.pair_to_dataverse
         columns = [c for c in self._lookups.columns if flowing[self._lookups.pairs_of(c)].any()]
         bound = self.bind(comparison, at, columns)
+        # a lookup that names nobody in the whole page needs no look at each row
+        columns = [c for c in columns if any(bound[c])]
         common = self._dataverse_stamp()
         id_column = lane.dataverse_table.id_column
         for place, i in enumerate(at):
             body: dict[str, Any] = bodies[place]
-            pairs = flowing.copy()
+            pairs = flowing
+            if any(isinstance(bound[c][place], MissingParent) for c in columns):
+                pairs = flowing.copy()
             ready = self._apply_lookups(work, i, "dataverse", columns, bound, place, body, pairs, create=True)
             if not ready or self._refuse(work, i, "dataverse", pairs):
                 continue

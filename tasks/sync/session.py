@@ -84,7 +84,12 @@ class Session:
                 settings.authority,
                 settings.verify,
             )
-            options = {"verify": settings.verify, "connections": settings.connections}
+            options = {
+                "verify": settings.verify,
+                "connections": settings.connections,
+                # no request may outlive the lease under which it was sent
+                "timeout": (10.0, settings.lease_seconds * 0.75),
+            }
             fno = fno or FnoSide(settings.fno_url, credential, **options)  # type: ignore[arg-type]
             dataverse = dataverse or DataverseSide(settings.dataverse_url, credential, **options)  # type: ignore[arg-type]
         store = store or Store.open(settings.state_url)
