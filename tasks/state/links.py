@@ -212,12 +212,17 @@ class LinkWrites(LinkReads):
         Args:
             created: (link id, digest of the raw F&O row).
         """
-        mark = "?" if self._sqlite else "%s"
-        self._connection.exec_driver_sql(
-            f"UPDATE {table.name} SET state = 'paired', base_fno = intent_dataverse, raw_fno = {mark}"
-            f" WHERE id = {mark}",
-            [(raw, link) for link, raw in created],
-        )
+        if not created:
+            return
+        changed = "UPDATE link SET state = 'paired', base_fno = intent_dataverse, raw_fno = "
+        if self._sqlite:
+            self._connection.exec_driver_sql(f"{changed}? WHERE id = ?", [(raw, id_) for id_, raw in created])
+        else:
+            arrays = ([id_ for id_, _ in created], [raw for _, raw in created])
+            self._connection.exec_driver_sql(
+                f"{changed}new.raw FROM unnest(%s::bigint[], %s::bigint[]) AS new(id, raw) WHERE link.id = new.id",
+                arrays,
+            )
 
     def delete_links(self, ids: Iterable[int]) -> None:
         """Forget links."""

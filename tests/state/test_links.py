@@ -139,6 +139,20 @@ def test_patches_leave_the_rest(store: Store, pair: int, lease: Lease) -> None:
         tx.patch_links([{"id": one.id, "company": "DEMF"}])
 
 
+def test_created_rows_are_confirmed_by_their_intent(store: Store, pair: int, lease: Lease) -> None:
+    half = [link(pair, n, state="half", base_fno=None, intent_dataverse=bytes([n] * 16)) for n in range(3)]
+    one, two, three = stored(store, lease, half)
+    with store.transaction(lease) as tx:
+        tx.confirm_created([(one.id, -7), (three.id, 8)])
+        tx.confirm_created([])
+    with store.read() as state:
+        assert state.links_of([one.id, two.id, three.id]) == [
+            replace(one, state="paired", base_fno=one.intent_dataverse, raw_fno=-7),
+            two,
+            replace(three, state="paired", base_fno=three.intent_dataverse, raw_fno=8),
+        ]
+
+
 def test_deleted_links_are_gone(store: Store, pair: int, lease: Lease) -> None:
     one, two = stored(store, lease, [link(pair, 1), link(pair, 2)])
     with store.transaction(lease) as tx:
