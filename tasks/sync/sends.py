@@ -35,6 +35,7 @@ class Sends:
             ]
             for column in lookups.columns
         }
+        self._address = {column: f"/{lane.map.lookups[column].table}" for column in lookups.columns}
         self._wait = {
             column: lane.map.lookups[column].missing == "wait" or table.columns[column].required
             for column in lookups.columns
@@ -65,10 +66,18 @@ class Sends:
         for place, i in enumerate(at):
             body: dict[str, Any] = bodies[place]
             pairs = flowing
-            if any(isinstance(bound[c][place], MissingParent) for c in columns):
+            parents = [(c, bound[c][place]) for c in columns]
+            if any(isinstance(parent, MissingParent) for _, parent in parents):
                 pairs = flowing.copy()
-            ready = self._apply_lookups(work, i, "dataverse", columns, bound, place, body, pairs, create=True)
-            if not ready or self._refuse(work, i, "dataverse", pairs):
+                if not self._apply_lookups(
+                    work, i, "dataverse", columns, bound, place, body, pairs, create=True
+                ):
+                    continue
+            else:
+                for column, parent in parents:
+                    if parent is not None:
+                        body[f"{self._navigation[column]}@odata.bind"] = f"{self._address[column]}({parent})"
+            if self._refuse(work, i, "dataverse", pairs):
                 continue
             row_id = chosen[place] or str(uuid.uuid4())
             body[id_column] = row_id
@@ -327,7 +336,7 @@ class Sends:
                 # the unit stays together: what shares it waits with it
                 pairs &= lane.directions.unit_of != self._units_of_column[column]
             elif parent is not None:
-                body[f"{navigation}@odata.bind"] = f"/{lane.map.lookups[column].table}({parent})"
+                body[f"{navigation}@odata.bind"] = f"{self._address[column]}({parent})"
             elif not create:
                 body[f"{navigation}@odata.bind"] = None
         return True
