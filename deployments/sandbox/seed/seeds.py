@@ -1,4 +1,4 @@
-"""Named seeds: a module each in this folder, with ``rows(size) -> Iterator[(side, set, rows)]``."""
+"""Named seeds: a module each in this folder, with ``rows(size) -> Iterator[(side, set, rows)]``; packages are their parts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SeedRows = Iterator[tuple[str, str, list[dict[str, Any]]]]
 
 def names() -> list[str]:
     """The seeds there are."""
-    found = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name for name in found if name != "seeds")
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    return sorted(each.name for each in found if not each.ispkg and each.name != "seeds")
 
 
 def rows(name: str, size: int = 0) -> SeedRows:
