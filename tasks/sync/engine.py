@@ -287,7 +287,14 @@ class Engine:
     # written
 
     def send(self, work: Work) -> None:
-        """Write; safe to call on another thread, since it touches neither state nor notes."""
+        """Write; safe to call on another thread, since it touches neither batch state nor notes.
+
+        Raises:
+            LeaseLost: another run took the lane over; nothing was sent.
+        """
+        if not self.lease.outlives(self.lane.settings.request_seconds):
+            # a request must not still be under way when somebody else may already own the lane
+            self.lane.store.renew(self.lease)
         outcomes: list[Outcome | None] = [None] * len(work.sends)
         for side, kind in (
             ("dataverse", "create"),

@@ -88,7 +88,7 @@ class Session:
                 "verify": settings.verify,
                 "connections": settings.connections,
                 # no request may outlive the lease under which it was sent
-                "timeout": (10.0, settings.lease_seconds * 0.75),
+                "timeout": (10.0, settings.request_seconds),
             }
             fno = fno or FnoSide(settings.fno_url, credential, **options)  # type: ignore[arg-type]
             dataverse = dataverse or DataverseSide(settings.dataverse_url, credential, **options)  # type: ignore[arg-type]

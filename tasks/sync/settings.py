@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         return value.rstrip("/")
 
     @property
+    def request_seconds(self) -> float:
+        """Longest that one request may take: shorter than a lease, so that none outlives the right to send it."""
+        return self.lease_seconds * 0.75
+
+    @property
     def verify(self) -> str | bool:
         """What TLS certificates are checked against."""
         return str(self.ca_bundle) if self.ca_bundle else True
