@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from deployments.sandbox.messages import Request
@@ -120,7 +121,7 @@ def fault_from(document: dict[str, Any]) -> Fault:
     Raises:
         FatalError: unknown member or action; lists the known ones.
     """
-    given = dict(document)
+    given = {name: float(value) if isinstance(value, Decimal) else value for name, value in document.items()}
     if "path" in given:
         given["match"] = given.pop("path")
     if "delay_ms" in given:

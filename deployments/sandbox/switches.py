@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from mappings.errors import FatalError
@@ -102,7 +103,7 @@ class Switches:
                 remedy=f"known are {', '.join(sorted(known))}",
             )
         for name, value in changes.items():
-            setattr(self, name, value)
+            setattr(self, name, float(value) if isinstance(value, Decimal) else value)
 
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -178,7 +178,7 @@ class Rows:
             elif name in binds and value is None:
                 row[binds[name][0].wire] = None
             else:
-                self._refuse_name(compiled, name)
+                self._refuse_name(compiled, name, value)
 
     def _identify(self, compiled: _Compiled, row: Row, value: Any, *, creating: bool) -> None:
         """The primary key in a body: the caller's choice for a new row, fixed ever after."""
@@ -209,14 +209,14 @@ class Rows:
         if column.name == "ownerid":
             self._own(row, target, row_id)
 
-    def _refuse_name(self, compiled: _Compiled, name: str) -> None:
+    def _refuse_name(self, compiled: _Compiled, name: str, value: Any) -> None:
         spec = compiled.spec
+        if isinstance(value, dict | list):
+            raise errors.not_imitated("deep insert (nested objects in a body)")
         if name in spec.columns and spec.columns[name].kind == "lookup":
             raise errors.direct_lookup(spec)
         if name.startswith("_") and name.endswith("_value"):
             raise errors.direct_lookup(spec)
-        if name in compiled.binds:
-            raise errors.not_imitated("deep insert (nested objects in a body)")
         raise errors.unknown_in_payload(name, spec, self.switches.unknown_property_code)
 
     def _stamp_new(self, compiled: _Compiled, row: Row, context: Context) -> None:

@@ -107,6 +107,8 @@ def _number(
     def number(value: Any) -> Any:
         if value is None:
             return None
+        if type(value) is float:  # of a seed; the wire's fractions are decimals
+            value = Decimal(repr(value))
         if type(value) is not int and type(value) is not Decimal:
             raise wrong(value)
         if (low is not None and value < low) or (high is not None and value > high):

@@ -137,6 +137,8 @@ def _number(column: Column, switches: Switches) -> Coerce:
     scale = column.scale or 0
 
     def number(value: Any) -> Decimal | int:
+        if type(value) is float:  # of a seed; the wire's fractions are decimals
+            value = Decimal(repr(value))
         if type(value) is not int and type(value) is not Decimal:
             raise TypeError
         exact = rounded(value, scale)
