@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ class Case:
         link: What the state remembers; None for a row nobody has paired.
         fno, dataverse: The rows as read in this batch; None if the side has none.
         entries: Inbox entries that this case settles.
+        key: Folded integration key, where it was worked out already.
         searched: The counterpart was looked for by key already and is not there.
         stamp: The Dataverse row was paired without its key or company; both are written to it.
         attempts: How often this case was sent back to be read again in this drain.
@@ -37,6 +37,7 @@ class Case:
     fno: Row | None = None
     dataverse: Row | None = None
     entries: list[InboxEntry] = field(default_factory=list)
+    key: str = ""
     searched: bool = False
     stamp: bool = False
     attempts: int = 0
@@ -130,14 +131,12 @@ def fno_row_id(row: Row) -> str | None:
     The ETag of a row is the Base64 text of `'recVersion,recId'` (seen, not promised). It only serves to tell a renamed row from a
     new one; where it can't be read, a rename looks like a delete beside a create and is settled as those.
     """
-    version = version_of(row)
-    if not version:
+    version = row.get("@odata.etag")
+    if not isinstance(version, str):
         return None
     try:
-        inner = base64.b64decode(
-            version.removeprefix("W/").strip('"').replace('\\"', ""), validate=True
-        ).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        inner = binascii.a2b_base64(version[version.index('"') + 1 : version.rindex('"')].strip('\\"'))
+    except (binascii.Error, ValueError):
         return None
-    record = inner.strip("'").split(";")[0].split(",")
-    return record[1] if len(record) == 2 and record[1].isdigit() else None
+    _, comma, record = inner.strip(b"'").split(b";")[0].partition(b",")
+    return record.decode() if comma and record.isdigit() else None

@@ -201,7 +201,7 @@ class InitialSync:
                 cases.append(case)
                 to_read.append((case, link.dataverse_id))
                 continue
-            case = Case(link=link, fno=row, searched=True)
+            case = Case(link=link, fno=row, key=key, searched=True)
             hit = _one_of(hits) or by_match.get(id(row))
             if hit is not None:
                 case.stamp = hit.verdict == "blank" or hit.key is None

@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.connectors.side import Outcome
 from tasks.state.leases import Lease
-from tasks.state.records import Link
+from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.compare import Comparer
@@ -71,8 +71,11 @@ class Recorder:
             if link is None:
                 fresh.setdefault(i, {}).update(changes)
                 continue
-            changed.add(i)
-            work.links[i] = replace(link, **{**self._proven(work, i, link), **changes})
+            if i not in changed:
+                # before the first of its new intents: the other one, if there are two, is not to be wiped away
+                changed.add(i)
+                link = replace(link, **self._proven(work, i, link))
+            work.links[i] = replace(link, **changes)
         with lane.store.transaction(self._lease) as tx:
             if fresh:
                 links = new_links(lane, work, fresh, "half")
@@ -80,6 +83,28 @@ class Recorder:
                     work.links[i], work.link_ids[i] = link, id_
             if changed:
                 tx.update_links([_there(work.links[i]) for i in sorted(changed)])
+            if work.conflicts:
+                # now: once our value stands, a crash would leave nobody who remembers the other one
+                tx.record_conflicts(self._not_recorded(tx, work))
+        work.conflicts = []
+
+    def _not_recorded(self, tx: Transaction, work: Work) -> list[ConflictRecord]:
+        """The conflicts of a batch without those that an attempt before a crash recorded."""
+        lane = self._lane
+        again = {
+            self._notes.key(case)
+            for case in work.cases
+            if case.link is not None
+            and (case.link.intent_fno is not None or case.link.intent_dataverse is not None)
+        }
+        if not again:
+            return work.conflicts
+        known = {
+            _content(record)
+            for key in again
+            for record in tx.conflicts(lane.pair, lane.map.name, lane.company, key=key)
+        }
+        return [record for record in work.conflicts if _content(record) not in known]
 
     def _proven(self, work: Work, i: int, link: Link) -> dict[str, Any]:
         """What open intents and an older layout already proved goes in with the new intent.
@@ -270,6 +295,10 @@ class Recorder:
         for case in cases:
             if case.link is not None:
                 case.link = links.get(case.link.id)
+
+
+def _content(record: ConflictRecord) -> tuple[object, ...]:
+    return record.key, record.kind, tuple(record.fields), record.fno_digest, record.dataverse_digest
 
 
 def _there(link: Link | None) -> Link:

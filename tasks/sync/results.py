@@ -50,7 +50,7 @@ def new_links(
             lane.map.name,
             lane.company,
             lane.map.dataverse.table,
-            key_text(parts, lane.company),
+            case.key or key_text(parts, lane.company),
             layout_id=lane.layout_id,
             key_text=spelled(case, pairs, parts),
             **own,
