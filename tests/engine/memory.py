@@ -29,6 +29,8 @@ ENGINE = "engine"
 USER = "user"
 Normalize = Callable[[str, Any], Any]
 """(column, value) → what the service stores."""
+Fate = Literal["answered", "lost", "never arrived"]
+"""What becomes of a write: answered, done without an answer, or not even done."""
 
 
 def fold(value: Any) -> Any:
@@ -86,7 +88,7 @@ class Memory:
         return self.rows.setdefault(table, {})
 
     def by_key(self, table: str, values: Mapping[str, Any]) -> Stored | None:
-        wanted = tuple(fold(values.get(name)) for name in self.unique[table])
+        wanted = tuple(fold(values.get(name)) for name in self.unique.get(table, ()))
         if not any(part is not None for part in wanted):
             return None
         for stored in self.of(table).values():
@@ -157,7 +159,13 @@ class Refused(Exception):
 
 
 class MemorySide:
-    """What both in-memory sides share."""
+    """What both in-memory sides share.
+
+    Attributes:
+        before: Told the kind of each request before it is served: the place for a user to interfere.
+        after: Told the kind of each write once it stands, before it is answered: the place to die.
+        fate: Asked what becomes of each write.
+    """
 
     name: Literal["fno", "dataverse"]
 
@@ -165,9 +173,20 @@ class MemorySide:
         self.memory = memory
         self.environment = environment
         self.requests: dict[str, int] = {}
+        self.page_size = 5000
+        self.before: Callable[[str], None] = lambda _: None
+        self.after: Callable[[str], None] = lambda _: None
+        self.fate: Callable[[], Fate] = self._planned_fate
+
+    def _planned_fate(self) -> Fate:
+        if self.memory.lose_answers > 0:
+            self.memory.lose_answers -= 1
+            return "lost"
+        return "answered"
 
     def _count(self, kind: str) -> None:
         self.requests[kind] = self.requests.get(kind, 0) + 1
+        self.before(kind)
 
     def table(self, name: str) -> Table:
         return self.memory.tables[name]
@@ -197,9 +216,26 @@ class MemorySide:
         order: Sequence[str] = (),
         size: int | None = None,
     ) -> Iterator[list[Row]]:
-        self._count("page")
-        rows = [self._shown(table, stored, columns) for stored in self._visible(table)]
-        yield rows
+        """Pages in the order of the key, each read when it is asked for: what comes behind the reader is missed."""
+        after: tuple[str, ...] | None = None
+        while True:
+            self._count("page")
+            rows = sorted((self._order(table, stored), stored.id, stored) for stored in self._visible(table))
+            rows = [each for each in rows if after is None or each[0] > after]
+            if filter is not None:
+                rows = [each for each in rows if passes(filter, each[2].values)]
+            page = rows[: size or self.page_size]
+            yield [self._shown(table, stored, columns) for _, _, stored in page]
+            if len(page) == len(rows):
+                return
+            after = page[-1][0]
+
+    def _order(self, table: str, stored: Stored) -> tuple[str, ...]:
+        """Where a row stands among the others."""
+        return (
+            *(str(fold(stored.values.get(name)) or "") for name in self.memory.unique.get(table, ())),
+            stored.id,
+        )
 
     def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
         self._count("read")
@@ -237,39 +273,41 @@ class MemorySide:
         return [self._one(table, operation, columns, bulk) for operation in operations]
 
     def _one(self, table: str, operation: Operation, columns: Sequence[str], bulk: bool) -> Outcome:
-        lost = self.memory.lose_answers > 0
-        if lost:
-            self.memory.lose_answers -= 1
+        fate = self.fate()
+        if fate == "never arrived":
+            return Outcome("unknown")
         try:
-            if operation.kind == "create":
-                stored = self._create(table, operation)
-                if lost:
-                    return Outcome("unknown")
-                if bulk and self.name == "dataverse":
-                    return Outcome("done", id=stored.id)
-                return Outcome("done", self._shown(table, stored, columns), stored.id, self._version(stored))
-            assert operation.address is not None
-            found = self._locate(table, operation.address)
-            if found is None:
-                return Outcome("absent")
-            if operation.version is not None and operation.version != self._version(found):
-                return Outcome("stale")
-            if operation.kind == "delete":
-                self._check_delete(table, found)
-                self.memory.delete(table, found.id, by=ENGINE, had_version=operation.version is not None)
-                return Outcome("unknown") if lost else Outcome("done")
-            self.memory.update(
-                table,
-                found.id,
-                self._stored_values(table, operation.body),
-                by=ENGINE,
-                had_version=operation.version is not None,
-            )
-            if lost:
-                return Outcome("unknown")
-            return Outcome("done", self._shown(table, found, columns), found.id, self._version(found))
+            outcome = self._done(table, operation, columns, bulk)
         except Refused as refused:
-            return Outcome("unknown") if lost else Outcome("refused", error=refused.error)
+            outcome = Outcome("refused", error=refused.error)
+        if outcome.status == "done":
+            self.after(operation.kind)
+        return Outcome("unknown") if fate == "lost" else outcome
+
+    def _done(self, table: str, operation: Operation, columns: Sequence[str], bulk: bool) -> Outcome:
+        if operation.kind == "create":
+            stored = self._create(table, operation)
+            if bulk and self.name == "dataverse":
+                return Outcome("done", id=stored.id)
+            return Outcome("done", self._shown(table, stored, columns), stored.id, self._version(stored))
+        assert operation.address is not None
+        found = self._locate(table, operation.address)
+        if found is None:
+            return Outcome("absent")
+        if operation.version is not None and operation.version != self._version(found):
+            return Outcome("stale")
+        if operation.kind == "delete":
+            self._check_delete(table, found)
+            self.memory.delete(table, found.id, by=ENGINE, had_version=operation.version is not None)
+            return Outcome("done")
+        self.memory.update(
+            table,
+            found.id,
+            self._stored_values(table, operation.body),
+            by=ENGINE,
+            had_version=operation.version is not None,
+        )
+        return Outcome("done", self._shown(table, found, columns), found.id, self._version(found))
 
     def _check_delete(self, table: str, stored: Stored) -> None:
         return None
@@ -380,6 +418,16 @@ class MemoryDataverse(MemorySide):
             else:
                 values[name] = value
         return values
+
+
+def passes(expression: str, values: Mapping[str, Any]) -> bool:
+    """Equalities joined by `or`, as the engine uses them to ask for companies."""
+    for term in expression.split(" or "):
+        name, _, wanted = term.strip().partition(" eq ")
+        value = values.get(name.removeprefix("_").removesuffix("_value") if name.startswith("_") else name)
+        if fold(value) == (None if wanted == "null" else fold(wanted.strip("'").replace("''", "'"))):
+            return True
+    return False
 
 
 def text(name: str, **kwargs: Any) -> Column:

@@ -100,16 +100,24 @@ class World:
         self,
         maps: Sequence[dict[str, Any]] = (),
         *,
-        store: Store | None = None,
+        fno: Sequence[Table] = (FNO_THINGS,),
+        dataverse: Sequence[Table] = (DATAVERSE_THINGS,),
+        store: Any = None,
         normalize_dataverse: Normalize | None = None,
         normalize_fno: Normalize | None = None,
         failpoint: Callable[[Any], None] | None = None,
         **settings: Any,
     ) -> None:
         keep: Normalize = lambda _, value: value  # noqa: E731
-        self.fno_memory = Memory({"Things": FNO_THINGS}, {"Things": ("Code",)}, normalize_fno or keep)
+        self.fno_memory = Memory(
+            {table.name: table for table in fno},
+            {table.name: table.key for table in fno},
+            normalize_fno or keep,
+        )
         self.dataverse_memory = Memory(
-            {"new_things": DATAVERSE_THINGS}, {"new_things": ("new_code",)}, normalize_dataverse or keep
+            {table.name: table for table in dataverse},
+            {table.name: table.alternate_keys[0] for table in dataverse if table.alternate_keys},
+            normalize_dataverse or keep,
         )
         self.fno = MemoryFno(self.fno_memory, "fno.test")
         self.dataverse = MemoryDataverse(self.dataverse_memory, "org")
