@@ -151,13 +151,15 @@ def _loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | No
 
 def has_work(session: Session, name: str, companies: Sequence[str] | None = None) -> bool:
     """Is there anything in a map's inbox, or anything that waited and can go on?"""
-    sync = session.catalogue.get(name)
+    return name in maps_with_work(session, companies)
+
+
+def maps_with_work(session: Session, companies: Sequence[str] | None = None) -> frozenset[str]:
+    """Maps with rows in the inbox, or rows that waited and can go on: two queries, whatever the number of maps."""
+    chosen = None if companies is None else {"", *(code.lower() for code in companies)}
     with session.store.read() as state:
-        counts = state.lanes_with_inbox(session.pair)
-        return any(
-            counts.get((sync.name, company)) or state.releasable(session.pair, sync.name, company)
-            for company in session.companies_of(sync, companies)
-        )
+        lanes = {*state.lanes_with_inbox(session.pair), *state.lanes_with_releasable(session.pair)}
+    return frozenset(name for name, company in lanes if chosen is None or company in chosen)
 
 
 def delta_sync(
