@@ -1,0 +1,245 @@
+"""Verify: do both systems hold the same facts? Asked of the systems themselves, not of what the engine remembers.
+
+Rows pair by their integration key, and lookups are followed by reading Dataverse, so a wrong link can't hide a difference. One
+side of a lane goes to a temporary file by key and digest, the other is compared with it page by page: memory stays a page. The
+state is asked only at the end, to tell a value that a service is known to have normalized from one that differs.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from mappings.model import Map
+from tasks.connectors.side import Row
+from tasks.sync.compare import Comparer
+from tasks.sync.diff import Digests
+from tasks.sync.feeds import company_filter
+from tasks.sync.intents import Layouts, pack, unpack
+from tasks.sync.lane import Lane
+from tasks.sync.lookups import Lookups, Parts
+from tasks.sync.session import Session
+from tasks.transform.digests import key_text
+
+Kind = Literal["different", "missing_in_dataverse", "missing_in_fno", "duplicate"]
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row on which the systems don't agree.
+
+    Attributes:
+        key: The row's key as a person writes it.
+        fields: Ids of the field pairs that differ.
+    """
+
+    map: str
+    company: str
+    key: str
+    kind: Kind
+    fields: tuple[str, ...] = ()
+
+
+@dataclass
+class Verification:
+    """What a comparison found; numbers of rows.
+
+    Attributes:
+        rows_compared: Rows that stand on both sides under one key.
+        differences: Rows that differ, miss their counterpart or are double.
+        normalized: Rows that differ only in what a service made of a value, as the engine noted when it happened.
+        orphans: Rows only in Dataverse, of maps that flow only there: made by hand, and nobody's error.
+        out_of_scope: Rows outside a map's filter, without a company or without a key.
+        details: The differences, as many as were asked for.
+    """
+
+    maps: int = 0
+    rows_compared: int = 0
+    differences: int = 0
+    normalized: int = 0
+    orphans: int = 0
+    out_of_scope: int = 0
+    details: list[Difference] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+def verify(
+    session: Session,
+    maps: Sequence[str] | None = None,
+    companies: Sequence[str] | None = None,
+    *,
+    limit: int = 1000,
+) -> Verification:
+    """Compare both systems afresh.
+
+    Args:
+        maps: Map names; all that the settings name, if None.
+        companies: Companies; all in scope, if None.
+        limit: How many differences to list; all are counted.
+    """
+    found = Verification()
+    session.companies.refresh()
+    for sync in session.selected(maps):
+        found.maps += 1
+        for company in session.companies_of(sync, companies):
+            _verify_lane(session.lane(sync, company), found, limit)
+    return found
+
+
+class _FreshLookups(Lookups):
+    """Lookups that ask Dataverse, never the links."""
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__(lane)
+        self._known: dict[tuple[str, str], Parts] = {}
+
+    def _keys_of(self, target: Map, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
+        table = target.dataverse.table
+        missing = [id_ for id_ in ids if (table, id_) not in self._known]
+        for start in range(0, len(missing), CHUNK):
+            for id_, parts in self._read_keys(target, missing[start : start + CHUNK]).items():
+                self._known[(table, id_)] = parts
+        return {id_: (self._known[(table, id_)], True) for id_ in ids if (table, id_) in self._known}
+
+
+def _verify_lane(lane: Lane, found: Verification, limit: int) -> None:
+    lookups = _FreshLookups(lane)
+    comparer = Comparer(lane, lookups)
+    with (
+        tempfile.TemporaryDirectory(prefix="dualflow-verify-") as folder,
+        closing(sqlite3.connect(Path(folder) / "rows.db")) as spill,
+    ):
+        spill.execute(
+            "CREATE TABLE fno (key TEXT PRIMARY KEY, name TEXT, digests BLOB, met INTEGER DEFAULT 0) WITHOUT ROWID"
+        )
+        _spill_fno(lane, comparer, spill, found, limit)
+        _compare_dataverse(lane, comparer, spill, found, limit)
+        if lane.map.to_dataverse:
+            for (name,) in spill.execute("SELECT name FROM fno WHERE met = 0"):
+                _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_dataverse"))
+
+
+def _note(found: Verification, limit: int, difference: Difference) -> None:
+    found.differences += 1
+    if len(found.details) < limit:
+        found.details.append(difference)
+
+
+def _keys(lane: Lane, texts: np.ndarray[Any, np.dtype[np.object_]]) -> list[tuple[str, str]]:
+    """(folded key, readable key) of rows; "" where part of the key is empty."""
+    parts = texts[:, list(lane.layout.key_pairs)].tolist()
+    return [(key_text(each, lane.company), "/".join(each)) if all(each) else ("", "") for each in parts]
+
+
+def _spill_fno(
+    lane: Lane, comparer: Comparer, spill: sqlite3.Connection, found: Verification, limit: int
+) -> None:
+    for page in lane.fno.pages(
+        lane.map.fno.set,
+        columns=lane.layout.fno_columns,
+        filter=company_filter([lane]),
+        size=lane.settings.fno_page_size,
+    ):
+        for rows in _taken(page, comparer.fno_mask(page), found):
+            canonical = comparer.fno(rows)
+            digests = comparer.digests(canonical)
+            for (key, name), digest in zip(_keys(lane, canonical.texts), digests, strict=True):
+                cursor = spill.execute(
+                    "INSERT INTO fno (key, name, digests) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (key, name, pack(digest)),
+                )
+                if cursor.rowcount == 0:
+                    _note(found, limit, Difference(lane.map.name, lane.company, name, "duplicate"))
+    spill.commit()
+
+
+def _taken(page: Sequence[Row], mask: Sequence[bool] | Any, found: Verification) -> Iterator[list[Row]]:
+    rows = [row for row, taken in zip(page, mask, strict=True) if taken]
+    found.out_of_scope += len(page) - len(rows)
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK]
+
+
+def _compare_dataverse(
+    lane: Lane, comparer: Comparer, spill: sqlite3.Connection, found: Verification, limit: int
+) -> None:
+    own = lane.company_value
+    for page in lane.dataverse.pages(
+        lane.map.dataverse.table,
+        columns=lane.layout.dataverse_columns,
+        filter=f"{own} eq {lane.company_id}" if own else None,
+        size=lane.settings.dataverse_page_size,
+    ):
+        for rows in _taken(page, comparer.dataverse_mask(page), found):
+            _compare_rows(lane, comparer, rows, spill, found, limit)
+    spill.commit()
+
+
+def _compare_rows(
+    lane: Lane,
+    comparer: Comparer,
+    rows: list[Row],
+    spill: sqlite3.Connection,
+    found: Verification,
+    limit: int,
+) -> None:
+    canonical, _ = comparer.dataverse(rows)
+    digests = comparer.digests(canonical)
+    suspects: list[tuple[str, str, Digests, Digests]] = []
+    for (key, name), digest in zip(_keys(lane, canonical.texts), digests, strict=True):
+        if not key:
+            found.out_of_scope += 1
+            continue
+        met = spill.execute("SELECT digests, met FROM fno WHERE key = ?", (key,)).fetchone()
+        if met is None:
+            if lane.map.to_fno:
+                _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_fno"))
+            else:
+                found.orphans += 1
+            continue
+        if met[1]:
+            _note(found, limit, Difference(lane.map.name, lane.company, name, "duplicate"))
+            continue
+        spill.execute("UPDATE fno SET met = 1 WHERE key = ?", (key,))
+        found.rows_compared += 1
+        fno = unpack(met[0], lane.pairs)
+        if (fno != digest).any():
+            suspects.append((key, name, fno, digest))
+    _judge(lane, suspects, found, limit)
+
+
+def _judge(
+    lane: Lane,
+    suspects: Sequence[tuple[str, str, Digests, Digests]],
+    found: Verification,
+    limit: int,
+) -> None:
+    """Tell differences from values that a service normalized and that both bases know as they are."""
+    if not suspects:
+        return
+    with lane.store.read() as state:
+        links = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key, *_ in suspects])
+    bases_fno, bases_dataverse = Layouts(lane).bases([links.get(key) for key, *_ in suspects])
+    for (_, name, fno, dataverse), base_fno, base_dataverse in zip(
+        suspects, bases_fno, bases_dataverse, strict=True
+    ):
+        differ = fno != dataverse
+        known = differ & (fno == base_fno) & (dataverse == base_dataverse)
+        rest = differ & ~known
+        if not rest.any():
+            found.normalized += 1
+            continue
+        fields = tuple(lane.layout.pairs[int(p)].pair.id for p in np.flatnonzero(rest))
+        _note(found, limit, Difference(lane.map.name, lane.company, name, "different", fields))
