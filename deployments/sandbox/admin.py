@@ -38,6 +38,8 @@ class Admin:
         if action is None:
             return self._json(404, {"error": f"there is no {request.method} {request.path}"})
         try:
+            if request.body.lstrip().startswith(b"["):
+                request.body = b'{"%s": %s}' % (name.encode(), request.body)
             arguments = request.json() if request.body else {}
             return self._json(200, action(arguments, rest, request.options()))
         except (DualflowError, BadJson, KeyError, TypeError, ValueError) as error:

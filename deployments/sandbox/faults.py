@@ -121,15 +121,17 @@ def fault_from(document: dict[str, Any]) -> Fault:
     Raises:
         FatalError: unknown member or action; lists the known ones.
     """
-    given = {name: float(value) if isinstance(value, Decimal) else value for name, value in document.items()}
+    given: dict[str, Any] = {
+        name: float(value) if isinstance(value, Decimal) else value for name, value in document.items()
+    }
     if "path" in given:
         given["match"] = given.pop("path")
     if "delay_ms" in given:
         given["seconds"] = given.pop("delay_ms") / 1000
         given.setdefault("action", "delay")
-    action = given.get("action", "status")
-    if isinstance(action, int) or (isinstance(action, str) and action.isdigit()):
-        given["action"], given["status"] = "status", int(action)
+    action = str(given.get("action", "status"))
+    if action.removeprefix("status ").isdigit():
+        given["action"], given["status"] = "status", int(action.removeprefix("status "))
     elif action == "delay_ms":
         given["action"] = "delay"
     if given.get("action", "status") not in ACTIONS:

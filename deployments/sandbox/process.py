@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,14 @@ async def _serve(options: Options) -> None:
     ports = await _listen(listeners, options, settings)
     urls = {side: f"https://localhost:{port}" for side, port in ports.items()}
     apps = login.applications(settings["secrets"])
-    sandbox = Sandbox(schema_of(options), folder / DATA, urls, apps, bytes.fromhex(settings["key"]))
+    sandbox = Sandbox(
+        schema_of(options),
+        folder / DATA,
+        urls,
+        apps,
+        bytes.fromhex(settings["key"]),
+        settings["organization"],
+    )
     admin = Admin(sandbox, stopping.set)
     if options.benchmark:
         sandbox.benchmark = Benchmark(ids_of(sandbox.schema.dataverse))
@@ -153,15 +161,15 @@ async def _listen(
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    """Secrets and ports of this folder; secrets are made at the first start."""
+    """Identity, secrets and ports of this folder, made at the first start."""
     file = folder / SETTINGS
-    if file.exists():
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return {
+        "organization": str(uuid.uuid4()),
         "secrets": {"application": secrets.token_urlsafe(24), "user": secrets.token_urlsafe(24)},
         "key": secrets.token_hex(32),
         "ports": {},
+        **found,
     }
 
 

@@ -60,12 +60,20 @@ class Sandbox:
         urls: side (and ``login``) → root URL.
         apps: who may log in.
         key: signs tokens.
+        organization: guid of the Dataverse organization.
     """
 
     def __init__(
-        self, schema: Schema, path: Path | None, urls: dict[str, str], apps: list[Application], key: bytes
+        self,
+        schema: Schema,
+        path: Path | None,
+        urls: dict[str, str],
+        apps: list[Application],
+        key: bytes,
+        organization: str,
     ) -> None:
         self.schema = schema
+        self.organization = organization
         self.switches = Switches()
         self.store = Store(schema, path, _blanks(schema, self.switches))
         self.callers = {app.caller.name: app.caller for app in apps}
@@ -88,7 +96,7 @@ class Sandbox:
         self._fill()
 
     def _fill(self) -> None:
-        system.fill(self.rows, list(self.callers.values()))
+        system.fill(self.rows, list(self.callers.values()), self.organization)
         self.store.commit()
 
     def reset(self) -> None:

@@ -25,7 +25,7 @@ def test_load_checks_every_row_and_names_the_bad_one(services: Services, fno: Fn
     fno.chain("usmf")
     rows = [{"dataAreaId": "usmf", "CustomerAccount": str(n), "CustomerGroupId": "10"} for n in range(3)]
     rows[1]["CustomerGroupId"] = "none"
-    with pytest.raises(Refused, match="row 1: .*'none' in field 'Customer group' is not found"):
+    with pytest.raises(Refused, match=r"row 1: .*'none' in field 'Customer group' is not found"):
         services.load("fno", "CustomersV3", rows)
     assert services.dump("fno", "CustomersV3") == []
     with pytest.raises(Refused, match="no set 'Nonsense'"):
@@ -106,7 +106,7 @@ def test_snapshots(services: Services, fno: Fno) -> None:
 def test_what_does_not_exist(services: Services) -> None:
     with pytest.raises(Refused, match="there is no GET"):
         services.admin("GET", "nonsense")
-    with pytest.raises(Refused, match="unknown seed 'nonsense' → known are .*tiny"):
+    with pytest.raises(Refused, match=r"unknown seed 'nonsense' → known are .*tiny"):
         services.reset("nonsense")
 
 

@@ -76,6 +76,12 @@ def test_details_by_type(dataverse: Dataverse) -> None:
         "?$select=LogicalName&$expand=OptionSet($select=Options),GlobalOptionSet",
     )
     assert {option["Value"] for option in picklist["customertypecode"]["OptionSet"]["Options"]} >= {1, 3, 12}
+    assert {option["Value"] for option in picklist["address1_addresstypecode"]["OptionSet"]["Options"]} == {
+        1,
+        2,
+        3,
+        4,
+    }
     assert {option["Value"] for option in picklist["msdyn_onholdstatus"]["OptionSet"]["Options"]} >= {
         806380000
     }

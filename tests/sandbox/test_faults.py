@@ -27,7 +27,7 @@ def test_a_status_hits_the_nth_request_only(services: Services) -> None:
 
 
 def test_faults_can_last_and_be_cleared(services: Services) -> None:
-    services.fault(side="fno", action="503", times=0)
+    services.admin("POST", "faults", {"faults": [{"side": "fno", "action": "status 503", "times": 0}]})
     assert [ask(services, "fno", "GET", "Currencies").status_code for _ in range(2)] == [503, 503]
     assert ask(services, "dataverse", "GET", "accounts").status_code == 200
     services.clear_faults()

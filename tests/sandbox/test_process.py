@@ -64,6 +64,16 @@ def test_a_restored_snapshot_survives_too(own: Services) -> None:
     assert [row["name"] for row in own.dump("dataverse", "accounts")] == ["A"]
 
 
+def test_every_folder_is_an_environment_of_its_own(services: Services, own: Services) -> None:
+    def organization(each: Services) -> str:
+        return str(each.request("dataverse", "GET", "WhoAmI").json()["OrganizationId"])
+
+    first = organization(own)
+    own.reset("tiny")
+    own.restart()
+    assert organization(own) == first != organization(services)
+
+
 def test_a_folder_has_one_sandbox(own: Services) -> None:
     finished = command("serve", "--data", str(own.folder))
     assert finished.returncode == 1 and "another sandbox runs in this folder" in finished.stderr

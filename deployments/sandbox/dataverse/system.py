@@ -1,6 +1,7 @@
 """Rows that every Dataverse environment has: organization, root business unit, users, solutions, messages.
 
-Their ids are computed from their names, so that they are the same after every reset and in every sandbox.
+Their ids are computed from their names, so that they are the same after every reset and in every sandbox;
+only the organization's is the sandbox's own, since it tells environments apart.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from deployments.sandbox.dataverse.rows import Rows
 from deployments.sandbox.messages import Caller
 
 _SPACE = uuid.UUID("6f2d0b52-8f0c-4f4e-9d1e-4f5a7c1e0001")
-ORGANIZATION = "organization"
 ROOT_UNIT = "root business unit"
 MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 SOLUTIONS = {
@@ -30,9 +30,13 @@ def fixed_id(name: str) -> str:
     return str(uuid.uuid5(_SPACE, name))
 
 
-def fill(rows: Rows, callers: list[Caller]) -> None:
-    """Put the system rows in, where they are missing."""
-    organization, root = fixed_id(ORGANIZATION), fixed_id(ROOT_UNIT)
+def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
+    """Put the system rows in, where they are missing.
+
+    Args:
+        organization: the environment's own id; the one guid here that differs between sandboxes.
+    """
+    root = fixed_id(ROOT_UNIT)
     retention = int(rows.switches.tracking_retention_days)
     _put(
         rows,

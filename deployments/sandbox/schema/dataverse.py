@@ -69,7 +69,9 @@ def _table(
     columns = _system_columns(f"{logical}id", user_owned)
     for column, draft in drafts.items():
         if column not in columns:
-            columns[column] = _column(column, {**draft, **facts.column(name, column)}, facts, set(known))
+            stated = facts.column(name, column)
+            options = {**(draft.get("options") or {}), **(stated.get("options") or {})}
+            columns[column] = _column(column, {**draft, **stated, "options": options}, facts, set(known))
     keys = {tuple(dict.fromkeys(_key_columns(each))) for each in maps}
     return DataverseTable(
         set=name,

@@ -85,6 +85,7 @@ class Store:
             self.tables["fno", entity.set] = Table("fno", entity.set, [entity.key])
         self.counters: dict[str, int] = {}
         self.writes: list[Write] = []
+        self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._undo: list[Callable[[], None]] = []
         self._dirty: dict[tuple[SideName, str, RowId], None] = {}
         self._new_tombstones: list[tuple[Table, Tombstone]] = []
@@ -155,6 +156,7 @@ class Store:
         caller: str,
     ) -> None:
         """Add an entry to the write log."""
+        fields = self._fields.setdefault(fields, fields)  # thousands of rows send the same ones
         entry = Write(
             len(self.writes) + 1, table.side, table.name, kind, row_id, key, fields, caller, self.clock()
         )
