@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -31,6 +31,8 @@ class Case:
         searched: The counterpart was looked for by key already and is not there.
         stamp: The Dataverse row was paired without its key or company; both are written to it.
         attempts: How often this case was sent back to be read again in this drain.
+        moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
+        rival: The link that has this row's key, and has another row.
     """
 
     link: Link | None = None
@@ -41,6 +43,8 @@ class Case:
     searched: bool = False
     stamp: bool = False
     attempts: int = 0
+    moved: set[SideName] = field(default_factory=set)
+    rival: Link | None = None
 
 
 @dataclass(slots=True)
@@ -106,6 +110,20 @@ class Work:
     kept_parked: set[int] = field(default_factory=set)
     bulk: bool = False
     error: FatalError | None = None
+
+
+def relink(case: Case, row: Row, id_column: str) -> None:
+    """Give a case the Dataverse row that has its key now, whatever id the link remembers.
+
+    The bases stay: what the new row holds is judged against what the old one held. An open intent was about the old one.
+    """
+    case.dataverse = row
+    id_ = str(row[id_column])
+    if case.link is not None and case.link.dataverse_id != id_:
+        case.link = replace(
+            case.link, dataverse_id=id_, dataverse_version=None, raw_dataverse=None, intent_dataverse=None
+        )
+        case.moved.add("dataverse")
 
 
 def fno_name(key: Sequence[str], address: Mapping[str, Any]) -> str:

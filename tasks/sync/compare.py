@@ -8,7 +8,7 @@ import numpy as np
 
 from mappings import filters as expressions
 from tasks.connectors.side import Row, SideName
-from tasks.sync.cases import Case, Comparison
+from tasks.sync.cases import Case, Comparison, fno_row_id
 from tasks.sync.diff import Seen
 from tasks.sync.intents import Layouts, settle_intent
 from tasks.sync.lane import Lane
@@ -172,13 +172,18 @@ class Comparer:
             paired = link is not None and (link.state != "half" or settled)
             if case.fno is not None:
                 fno = Seen.LEFT if not comparison.in_fno[i] else Seen.CHANGED
-                if paired and fno is Seen.CHANGED and same_fno[i]:
+                if paired and fno is Seen.CHANGED and same_fno[i] and not _another_record(case):
                     fno = Seen.SAME
             else:
                 fno = Seen.GONE if link is not None and link.fno_key is not None and paired else Seen.NEVER
             if case.dataverse is not None:
                 dataverse = Seen.LEFT if not comparison.in_dataverse[i] else Seen.CHANGED
-                if paired and dataverse is Seen.CHANGED and same_dataverse[i]:
+                if (
+                    paired
+                    and dataverse is Seen.CHANGED
+                    and same_dataverse[i]
+                    and "dataverse" not in case.moved
+                ):
                     dataverse = Seen.SAME
             else:
                 dataverse = (
@@ -186,6 +191,13 @@ class Comparer:
                 )
             out.append((paired, fno, dataverse))
         return out
+
+
+def _another_record(case: Case) -> bool:
+    """Was the F&O row deleted and made again? Then somebody wants it, even with the same values."""
+    known = case.link.fno_row if case.link is not None else None
+    now = fno_row_id(case.fno) if case.fno is not None else None
+    return known is not None and now is not None and known != now
 
 
 def _is_ours(

@@ -16,8 +16,9 @@ from mappings.metadata import SideName
 from tasks.connectors.side import Outcome, Row
 from tasks.state.leases import Lease
 from tasks.state.records import InboxEntry
-from tasks.sync.cases import Case, Comparison, Send, Work, fno_row_id, version_of
+from tasks.sync.cases import Case, Comparison, Send, Work, version_of
 from tasks.sync.compare import Comparer
+from tasks.sync.counterparts import Counterparts
 from tasks.sync.diff import PRESENCE, Decision, Merge, Seen, merge
 from tasks.sync.evidence import Evidence
 from tasks.sync.lane import Lane
@@ -46,6 +47,7 @@ class Engine:
         self.comparer = Comparer(lane, self.lookups)
         self.notes = Notes(lane)
         self.sends = Sends(lane, self.lookups, self.notes)
+        self.counterparts = Counterparts(lane, self.notes, self.sends, self.dataverse_columns)
         self.evidence = Evidence(lane, self.notes, self.sends)
         self.recorder = Recorder(lane, lease, self.notes, self.comparer)
         self._key_layout = replace(
@@ -81,11 +83,14 @@ class Engine:
     def _decide(self, cases: list[Case]) -> Work:
         comparison = self.comparer.compare(cases)
         seen = self.comparer.seen(cases, comparison)
-        decisions = [PRESENCE.get(state, Decision.SKIP) for state in seen]
-        for i, decision in enumerate(decisions):
-            decisions[i] = self._adapt(cases[i], seen[i], decision)
+        decisions = [
+            Decision.SKIP
+            if case.rival is not None
+            else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
+            for case, each in zip(cases, seen, strict=True)
+        ]
         work = Work(cases, comparison, decisions, None, [])
-        if self._search(work, seen):
+        if self.counterparts.search(work):
             # a counterpart was found by key: the same cases are judged again, now with it
             return self._decide(cases)
         if self.evidence.judge(work):
@@ -119,70 +124,6 @@ class Engine:
         if decision is Decision.CREATE_FNO and not (sync.to_fno and self.mode.create_fno):
             return Decision.SKIP
         return decision
-
-    def _search(self, work: Work, seen: Sequence[tuple[bool, Seen, Seen]]) -> bool:
-        """Look by key, without the map's filters, for the counterpart of rows about to be created."""
-        del seen
-        lane = self.lane
-        found = False
-        at = [
-            i
-            for i, decision in enumerate(work.decisions)
-            if decision is Decision.CREATE_DATAVERSE and not work.cases[i].searched
-        ]
-        if at:
-            found |= self._search_dataverse(work, at)
-        at = [
-            i
-            for i, decision in enumerate(work.decisions)
-            if decision is Decision.CREATE_FNO and not work.cases[i].searched
-        ]
-        if at:
-            addresses = self.sends.addresses_of(work, at)
-            asked = [(i, address) for i, address in zip(at, addresses, strict=True) if address is not None]
-            rows = (
-                lane.fno.read(lane.map.fno.set, [a for _, a in asked], lane.layout.fno_columns)
-                if asked
-                else []
-            )
-            for (i, _), row in zip(asked, rows, strict=True):
-                if row is not None:
-                    work.cases[i].fno = row
-                    found = True
-            for i in at:
-                work.cases[i].searched = True
-        return found
-
-    def _search_dataverse(self, work: Work, at: Sequence[int]) -> bool:
-        lane = self.lane
-        found = False
-        queries: list[tuple[int, dict[str, object]]] = []
-        for own_company in (True, False) if lane.map.company_specific else (True,):
-            for i, query in zip(at, self.sends.key_queries(work, at, company=own_company), strict=True):
-                if query is not None:
-                    queries.append((i, query))
-        answers = (
-            lane.dataverse.find(
-                lane.map.dataverse.table, [query for _, query in queries], self.dataverse_columns
-            )
-            if queries
-            else []
-        )
-        by_case: dict[int, list[Row]] = {}
-        for (i, _), rows in zip(queries, answers, strict=True):
-            by_case.setdefault(i, []).extend(rows)
-        for i in at:
-            case = work.cases[i]
-            case.searched = True
-            rows = by_case.get(i, [])
-            if len(rows) == 1:
-                case.dataverse = rows[0]
-                case.stamp = lane.company_value is not None and rows[0].get(lane.company_value) is None
-                found = True
-            elif rows:
-                self.notes.park_ambiguous(work, i, len(rows))
-                work.decisions[i] = Decision.SKIP
-        return found
 
     @property
     def dataverse_columns(self) -> list[str]:
@@ -222,6 +163,11 @@ class Engine:
 
     def _skip(self, work: Work, i: int) -> None:
         case, lane = work.cases[i], self.lane
+        if case.rival is not None:
+            self.notes.park_duplicate(work, i, case.rival)
+            return
+        if i in work.again:
+            return
         if case.fno is None and case.dataverse is None:
             if case.link is not None:
                 work.unlink.append(i)
@@ -363,10 +309,11 @@ class Engine:
         texts = canonical_fno(self._key_layout, rows).texts
         return [key_text(parts, lane.company) for parts in texts.tolist()]
 
-    @staticmethod
-    def row_id(row: Row) -> str | None:
-        """Record id of an F&O row, where it can be told."""
-        return fno_row_id(row)
+    def keys_of_dataverse(self, rows: Sequence[Row]) -> list[str | None]:
+        """Folded integration keys of Dataverse rows; None where a part is empty."""
+        canonical, _ = self.comparer.dataverse(rows)
+        parts = canonical.texts[:, list(self.lane.layout.key_pairs)].tolist()
+        return [key_text(each, self.lane.company) if all(each) else None for each in parts]
 
     def read_fresh(self, cases: Sequence[Case]) -> None:
         """Read both sides of these cases by their own identities."""

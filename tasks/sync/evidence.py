@@ -8,13 +8,12 @@ the brake the deletes are held and the lane stops until a person approves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from mappings.errors import FatalError
 from mappings.metadata import SideName
 from tasks.state.records import Link
-from tasks.sync.cases import Work
+from tasks.sync.cases import Work, relink
 from tasks.sync.diff import Decision
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
@@ -93,12 +92,8 @@ class Evidence:
             lane.dataverse.find(lane.map.dataverse.table, [query for _, query in queries], columns),
             strict=True,
         ):
-            case = work.cases[i]
-            if len(rows) == 1 and case.link is not None:
-                case.dataverse = rows[0]
-                case.link = replace(
-                    case.link, dataverse_id=str(rows[0][lane.dataverse_table.id_column]), raw_dataverse=None
-                )
+            if len(rows) == 1:
+                relink(work.cases[i], rows[0], lane.dataverse_table.id_column)
                 found = True
         return found
 

@@ -32,6 +32,10 @@ SCAN_UPDATE_FLOOR = 20
 """A scan that finds fewer changed rows than this never trips the update brake: small tables change as a whole every day."""
 
 
+LINK = "link:"
+"""Begin of the name of a linked row in the inbox; its number follows."""
+
+
 @dataclass
 class Poll:
     """What one poll found; numbers of rows."""
@@ -48,7 +52,7 @@ class Poll:
 
 def link_name(link: Link) -> str:
     """Name of a linked row in the inbox."""
-    return f"link:{link.id}"
+    return f"{LINK}{link.id}"
 
 
 def feed_lease(side: str, table: str) -> str:

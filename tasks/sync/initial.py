@@ -25,6 +25,7 @@ from tasks.sync.cases import Case, Work, version_of
 from tasks.sync.delta import drain
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import company_filter
+from tasks.sync.gather import cases_of_dataverse
 from tasks.sync.intents import pack
 from tasks.sync.lane import Lane
 from tasks.sync.mode import Mode
@@ -283,24 +284,10 @@ class InitialSync:
         lane.counts.out_of_scope += len(page) - len(wanted)
         if not wanted:
             return
-        ids = [each.row for each in wanted]
-        with lane.store.read() as state:
-            links = state.links_by_id(lane.pair, lane.map.name, lane.company, ids)
-        rows = lane.dataverse.read(lane.map.dataverse.table, ids, self.engine.dataverse_columns)
-        cases = []
-        linked: list[Case] = []
-        for each, row in zip(wanted, rows, strict=True):
-            if row is None:
-                continue
-            case = Case(link=links.get(each.row), dataverse=row)
-            cases.append(case)
-            if case.link is not None and case.link.fno_key is not None:
-                linked.append(case)
-        if linked:
-            addresses = [case.link.fno_key for case in linked if case.link is not None and case.link.fno_key]
-            found = lane.fno.read(lane.map.fno.set, addresses, lane.layout.fno_columns)
-            for case, row in zip(linked, found, strict=True):
-                case.fno = row
+        rows = lane.dataverse.read(
+            lane.map.dataverse.table, [each.row for each in wanted], self.engine.dataverse_columns
+        )
+        cases = cases_of_dataverse(self.engine, [row for row in rows if row is not None])
         self._submit(cases, executor)
 
     # overlap

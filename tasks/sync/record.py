@@ -193,7 +193,8 @@ class Recorder:
                 self._notes.park_refused(work, i, send.side, kind, outcome.error)
         else:
             # moved, gone, unsent or unknown: read again; an unknown outcome keeps its intent and is recognized by it
-            if outcome.status != "unknown":
+            # so does a moved version: an update whose answer was lost is sent again, and then finds its own version gone
+            if outcome.status == "unsent":
                 results.not_written(send, unlink=False)
             results.again.add(i)
             work.unsettled.add(i)

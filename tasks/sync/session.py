@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from mappings.catalogue import Catalogue
 from mappings.errors import FatalError
@@ -20,7 +21,7 @@ from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
 from tasks.connectors.side import Side
-from tasks.state.leases import Lease
+from tasks.state.leases import Lease, LeaseHeld
 from tasks.state.store import Store
 from tasks.sync.companies import Companies
 from tasks.sync.lane import Lane
@@ -193,13 +194,30 @@ class Session:
     # leases
 
     @contextmanager
-    def leased(self, name: str) -> Iterator[Lease]:
-        """Hold a lease for the length of a block; `LeaseHeld` while another run has it."""
-        lease = self.store.acquire(self.pair, name, self.owner, self.settings.lease_seconds)
+    def leased(self, name: str, *, wait: float = 0.0) -> Iterator[Lease]:
+        """Hold a lease for the length of a block.
+
+        Args:
+            wait: Seconds to wait for whoever has it; maps that share a table take turns on its feed.
+
+        Raises:
+            LeaseHeld: another run still has it.
+        """
+        lease = self._acquire(name, wait)
         try:
             yield lease
         finally:
             self.store.release(lease)
+
+    def _acquire(self, name: str, wait: float) -> Lease:
+        deadline = self.seams.now() + timedelta(seconds=wait)
+        while True:
+            try:
+                return self.store.acquire(self.pair, name, self.owner, self.settings.lease_seconds)
+            except LeaseHeld:
+                if self.seams.now() >= deadline:
+                    raise
+                self.seams.sleep(0.1)
 
     def requests(self) -> dict[SideName, dict[str, int]]:
         """Requests made so far, by side and kind."""

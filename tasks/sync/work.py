@@ -78,7 +78,9 @@ def _initial_lane(
     chosen = Mode.initial(lane.map, mode, session.settings.master)
     connection = InitialSync(lane, lease, chosen, progress)
     # tokens before Dataverse's rows: what changes while we read is then named by the feed
-    with session.leased(feed_lease("dataverse", lane.map.dataverse.table)) as feed:
+    with session.leased(
+        feed_lease("dataverse", lane.map.dataverse.table), wait=session.settings.lease_seconds
+    ) as feed:
         open_dataverse_cursor(_neighbours(session, lane), feed)
     record = LaneRecord(
         pair=lane.pair,
@@ -126,13 +128,15 @@ def poll(
     for table, own in tables.items():
         lanes = _loaded(session, own, companies)
         if lanes:
-            with session.leased(feed_lease("dataverse", table)) as lease:
+            with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as lease:
                 polls.append(poll_dataverse(lanes, lease))
     if scan:
         for entity_set, own in sets.items():
             lanes = _loaded(session, own, companies)
             if lanes:
-                with session.leased(feed_lease("fno", entity_set)) as lease:
+                with session.leased(
+                    feed_lease("fno", entity_set), wait=session.settings.lease_seconds
+                ) as lease:
                     polls.append(scan_fno(lanes, lease))
     return polls
 
