@@ -1,0 +1,67 @@
+"""Rounds of tasks: submit an entity's task wherever there is work, collect what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from prefect.futures import PrefectFuture
+
+from mappings.model import Map
+from tasks.entity import EntityResult, entity_task
+from tasks.sync.lane import Counts
+from tasks.sync.session import Session
+from tasks.sync.work import LaneSummary, maps_with_work
+
+Future = PrefectFuture[EntityResult]
+
+
+def collect(futures: Iterable[tuple[str, Future]]) -> list[EntityResult]:
+    """Wait for tasks and take their results; a task that crashed is a failed map."""
+    results: list[EntityResult] = []
+    for name, future in futures:
+        found = future.result(raise_on_failure=False)
+        if not isinstance(found, dict):
+            message = f"the task ended without a result: {found!r} → see its log"
+            lane = LaneSummary(name, "", "failed", message, asdict(Counts()), "task_crashed")
+            found = EntityResult(map=name, step="initial", verdict="failed", lanes=[asdict(lane)])
+        results.append(found)
+    return results
+
+
+def drain(
+    session: Session,
+    maps: Sequence[Map],
+    companies: list[str] | None,
+    run: int,
+    *,
+    patient: bool = True,
+    skip: set[str] | None = None,
+) -> list[EntityResult]:
+    """Work off all inboxes, parents first, again and again until nothing is left that can be done.
+
+    What one map writes can be what a row of another waited for, so it takes as many rounds as lookups are deep.
+
+    Args:
+        patient: wait for lanes that another run holds; else they are left to it.
+        skip: maps to leave alone; those that turn out to be in trouble are added.
+    """
+    skip = set() if skip is None else skip
+    results: list[EntityResult] = []
+    for _ in range(len(session.catalogue.order()) + 1):
+        named = maps_with_work(session, companies) - skip
+        busy = [sync for sync in maps if sync.name in named]
+        if not busy:
+            break
+        futures: dict[str, Future] = {}
+        for sync in busy:
+            parents = [
+                futures[parent.name] for parent in session.catalogue.parents(sync) if parent.name in futures
+            ]
+            futures[sync.name] = entity_task(sync.name, "delta").submit(
+                "delta", companies=companies, run=run, patient=patient, wait_for=parents
+            )
+        finished = collect(futures.items())
+        results += finished
+        skip |= {result["map"] for result in finished if result["verdict"] != "ok"}
+    return results

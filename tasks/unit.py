@@ -1,0 +1,8 @@
+"""Units of measure."""
+
+from __future__ import annotations
+
+from tasks.entity import entity
+
+units = entity("Units")
+unit_conversions = entity("Unit conversions")

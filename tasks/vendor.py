@@ -1,0 +1,8 @@
+"""Vendors."""
+
+from __future__ import annotations
+
+from tasks.entity import entity
+
+vendor_groups = entity("Vendor groups")
+vendors = entity("Vendors V2")
