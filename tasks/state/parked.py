@@ -104,6 +104,15 @@ class ParkedReads(Session):
         rows = self._connection.execute(_RELEASABLE, {"of_pair": pair, "of_map": map, "of_company": company})
         return [WaitingRow(*row) for row in rows]
 
+    def lanes_with_due(self, pair: int, now: datetime) -> set[tuple[str, str]]:
+        """(map, company) of the lanes with parked rows whose time to be tried again has come."""
+        query = (
+            select(parked.c.map, parked.c.company)
+            .distinct()
+            .where(parked.c.pair == pair, parked.c.next_at <= now)
+        )
+        return {(map_, company) for map_, company in self._connection.execute(query)}
+
     def lanes_with_releasable(self, pair: int) -> set[tuple[str, str]]:
         """(map, company) of the lanes that have such rows."""
         query = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -49,6 +50,16 @@ class Difference:
     fields: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MapVerification:
+    """What a comparison found in one map, over all its companies."""
+
+    map: str
+    rows: int
+    differences: int
+    seconds: float
+
+
 @dataclass
 class Verification:
     """What a comparison found; numbers of rows.
@@ -69,6 +80,7 @@ class Verification:
     orphans: int = 0
     out_of_scope: int = 0
     details: list[Difference] = field(default_factory=list)
+    by_map: list[MapVerification] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values."""
@@ -92,9 +104,18 @@ def verify(
     found = Verification()
     session.companies.refresh()
     for sync in session.selected(maps):
+        started, rows, differences = time.perf_counter(), found.rows_compared, found.differences
         found.maps += 1
         for company in session.companies_of(sync, companies):
             _verify_lane(session.lane(sync, company), found, limit)
+        found.by_map.append(
+            MapVerification(
+                sync.name,
+                found.rows_compared - rows,
+                found.differences - differences,
+                round(time.perf_counter() - started, 3),
+            )
+        )
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from mappings.errors import DualflowError, RetriableError
 from mappings.model import Map
 from tasks.state.leases import Lease
-from tasks.state.records import LaneRecord
+from tasks.state.records import Cursor, LaneRecord
 from tasks.sync.delta import drain
 from tasks.sync.feeds import Poll, feed_lease, open_dataverse_cursor, poll_dataverse, scan_fno
 from tasks.sync.initial import InitialSync
@@ -138,6 +138,13 @@ def poll(
                     feed_lease("fno", entity_set), wait=session.settings.lease_seconds
                 ) as lease:
                     polls.append(scan_fno(lanes, lease))
+                    with session.store.transaction(lease) as tx:
+                        # a scan has no token; when it was last made says how old the picture is
+                        tx.save_cursor(
+                            Cursor(
+                                session.pair, "fno", entity_set, feed="scan", polled_at=session.seams.now()
+                            )
+                        )
     return polls
 
 
@@ -159,10 +166,14 @@ def has_work(session: Session, name: str, companies: Sequence[str] | None = None
 
 
 def maps_with_work(session: Session, companies: Sequence[str] | None = None) -> frozenset[str]:
-    """Maps with rows in the inbox, or rows that waited and can go on: two queries, whatever the number of maps."""
+    """Maps with rows in the inbox, or rows that waited and can go on: three queries, whatever the number of maps."""
     chosen = None if companies is None else {"", *(code.lower() for code in companies)}
     with session.store.read() as state:
-        lanes = {*state.lanes_with_inbox(session.pair), *state.lanes_with_releasable(session.pair)}
+        lanes = {
+            *state.lanes_with_inbox(session.pair),
+            *state.lanes_with_releasable(session.pair),
+            *state.lanes_with_due(session.pair, session.seams.now()),
+        }
     return frozenset(name for name, company in lanes if chosen is None or company in chosen)
 
 
