@@ -32,7 +32,7 @@ class Case:
         stamp: The Dataverse row was paired without its key or company; both are written to it.
         attempts: How often this case was sent back to be read again in this drain.
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
-        rival: The link that has this row's key, and has another row.
+        rival: Name of another row of the same side that has this row's key, and was there first.
     """
 
     link: Link | None = None
@@ -44,7 +44,7 @@ class Case:
     stamp: bool = False
     attempts: int = 0
     moved: set[SideName] = field(default_factory=set)
-    rival: Link | None = None
+    rival: str = ""
 
 
 @dataclass(slots=True)

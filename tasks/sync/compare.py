@@ -8,7 +8,7 @@ import numpy as np
 
 from mappings import filters as expressions
 from tasks.connectors.side import Row, SideName
-from tasks.sync.cases import Case, Comparison, fno_row_id
+from tasks.sync.cases import Case, Comparison, fno_row_id, version_of
 from tasks.sync.diff import Seen
 from tasks.sync.intents import Layouts, settle_intent
 from tasks.sync.lane import Lane
@@ -131,7 +131,7 @@ class Comparer:
                 continue
             if link.intent_dataverse is not None and case.dataverse is not None:
                 intent = self._layouts.intent(link.intent_dataverse, link)
-                created = link.base_fno is None
+                created = link.state == "half"
                 # a create names its row by the id we chose: another row under the same key is somebody else's
                 mine = case.dataverse.get(lane.dataverse_table.id_column) == link.dataverse_id
                 if intent is not None and (mine or not created):
@@ -144,11 +144,12 @@ class Comparer:
                         base_dataverse[i],
                         base_fno[i],
                         created=created,
-                        ours=case.dataverse.get(f"_{MODIFIED_BY}_value") == self._who,
+                        ours=case.dataverse.get(f"_{MODIFIED_BY}_value") == self._who
+                        and (created or version_of(case.dataverse) != link.dataverse_version),
                     )
             if link.intent_fno is not None and case.fno is not None:
                 intent = self._layouts.intent(link.intent_fno, link)
-                created = link.base_fno is None
+                created = link.state == "half"
                 if intent is not None:
                     if created:
                         if not _is_ours(intent[0], fno[i]):

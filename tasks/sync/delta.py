@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from tasks.state.leases import Lease
-from tasks.state.records import InboxEntry, Link
+from tasks.state.records import Link
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.gather import gather

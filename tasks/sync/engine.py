@@ -84,9 +84,7 @@ class Engine:
         comparison = self.comparer.compare(cases)
         seen = self.comparer.seen(cases, comparison)
         decisions = [
-            Decision.SKIP
-            if case.rival is not None
-            else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
+            Decision.SKIP if case.rival else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
             for case, each in zip(cases, seen, strict=True)
         ]
         work = Work(cases, comparison, decisions, None, [])
@@ -163,7 +161,7 @@ class Engine:
 
     def _skip(self, work: Work, i: int) -> None:
         case, lane = work.cases[i], self.lane
-        if case.rival is not None:
+        if case.rival:
             self.notes.park_duplicate(work, i, case.rival)
             return
         if i in work.again:

@@ -157,7 +157,7 @@ class Evidence:
         in_doubt = {case.link.id for case in work.cases if id(case) in doubtful and case.link is not None}
         for case in work.cases:
             row = case.fno if side == "fno" else case.dataverse
-            if row is not None and id(case) not in doubtful and case.link is not None:
+            if row is not None and id(case) not in doubtful and not case.stamp:
                 return True  # another row of this very batch was read a moment ago
         with lane.store.read() as state:
             own = state.iterate_links(lane.pair, lane.map.name, lane.company, 0, CANARIES + len(in_doubt))

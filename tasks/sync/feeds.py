@@ -351,7 +351,8 @@ def scan_fno(lanes: Sequence[Lane], lease: Lease, fault: bool = False) -> Poll:
         missing = [
             link
             for link in known
-            if link.fno_key and link.state != "half" and link.id not in seen[id(router)]
+            # a half link can't delete anything, but what it noted may never have come to be
+            if link.fno_key and link.id not in seen[id(router)]
         ]
         _name_missing(router.lane, lease, missing, "fno", poll)
     return poll

@@ -107,14 +107,13 @@ def settle_intent(
         intent: Digests about to stand on the target, and those of the source they came from; 0 = not part of the write.
         now: Digests of the target as just read.
         created: The write was a create and the row is there: it happened, whatever became of single values.
-        ours: The target names us as the last to modify the row: what differs is the service's own normalization.
+        ours: The row moved since the intent was noted, and the target names us as the last to modify it: it happened, and what
+            differs is the service's own normalization.
 
     Returns: the pairs that the service normalized.
     """
     target, source = intent
     part = target != UNKNOWN
-    # acknowledged, but not yet read back: the base stands on what was sent
-    acknowledged = part & (base_target == target)
     hit = part & (now == target)
     base_target[hit] = target[hit]
     base_source[hit] = source[hit]
@@ -125,6 +124,7 @@ def settle_intent(
         # if somebody else changed the row after we made it, the difference is that person's edit
         base_target[rest] = target[rest]
     if ours:
-        normalized = np.asarray(rest if created else rest & acknowledged, dtype=bool)
-        base_target[normalized] = now[normalized]
+        normalized = np.asarray(rest, dtype=bool)
+        base_source[rest] = source[rest]
+        base_target[rest] = now[rest]
     return normalized

@@ -16,7 +16,6 @@ from tasks.state.records import (
     ConflictRecord,
     ConflictStatus,
     HistoryEntry,
-    Link,
     ParkedKind,
     ParkedRow,
     WaitingRow,
@@ -190,16 +189,15 @@ class Notes:
             kind="duplicate",
         )
 
-    def park_duplicate(self, work: Work, i: int, rival: Link) -> None:
+    def park_duplicate(self, work: Work, i: int, rival: str) -> None:
         """Two rows of one side fold to one key; the one that came first is paired."""
         case = work.cases[i]
         side = "F&O" if case.fno is not None else "Dataverse"
-        other = "/".join(rival.key_text or ()) or rival.dataverse_id
         self.park(
             work,
             i,
             "duplicate",
-            f"{self._about(work, i)}: another row is paired under this key already ({other!r}; case and trailing blanks"
+            f"{self._about(work, i)}: another row is paired under this key already ({rival!r}; case and trailing blanks"
             " don't count)",
             f"merge the two rows of {side}, or give one of them another key",
             kind="duplicate",

@@ -67,6 +67,11 @@ class Recorder:
                     changes.update(dataverse_id=send.chosen_id, raw_dataverse=None)
                 elif isinstance(send.operation.address, Mapping):
                     changes.update(fno_key=dict(send.operation.address), raw_fno=None)
+            elif send.operation.kind == "update":
+                # both rows are there, and their ids known; half is what a create leaves that nobody has confirmed
+                changes["state"] = "paired"
+                if send.side == "dataverse":
+                    changes["dataverse_version"] = send.operation.version
             link = work.links[i]
             if link is None:
                 fresh.setdefault(i, {}).update(changes)
@@ -78,7 +83,7 @@ class Recorder:
             work.links[i] = replace(link, **changes)
         with lane.store.transaction(self._lease) as tx:
             if fresh:
-                links = new_links(lane, work, fresh, "half")
+                links = new_links(lane, work, fresh, "paired")
                 for (i, link), id_ in zip(links.items(), tx.insert_links(list(links.values())), strict=True):
                     work.links[i], work.link_ids[i] = link, id_
             if changed:

@@ -242,10 +242,12 @@ class Results:
         """Nothing happened: the intent is void."""
         i = send.case
         link = self._link(i)
+        # a row that was to be made again is what it was: paired, with one side gone
+        state: LinkState = "paired" if self.base_fno[i].any() and link.state == "half" else link.state
         self.links[i] = (
-            replace(link, intent_dataverse=None)
+            replace(link, intent_dataverse=None, state=state)
             if send.side == "dataverse"
-            else replace(link, intent_fno=None)
+            else replace(link, intent_fno=None, state=state)
         )
         self._touched.add(i)
         if unlink and link.state == "half":
