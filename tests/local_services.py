@@ -168,10 +168,6 @@ class Services:
         document = {"side": side, "set": entity_set, "filter": filter, "body": body}
         return int(self.admin("POST", "change", document)["rows"])
 
-    def rename(self, entity_set: str, key: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-        """Give an F&O row new key values; the row keeps its record id."""
-        self.admin("POST", "rename", {"set": entity_set, "key": key, "body": body})
-
     def edit(
         self,
         side: Side,
@@ -181,6 +177,9 @@ class Services:
         **headers: str,
     ) -> Any:
         """One request as a user, past the network; `path` is relative to the service's root.
+
+        The method RENAME gives an F&O row the key values in `body`; the row keeps its record id, and what
+        refers to it follows.
 
         Returns:
             the body of the answer.

@@ -99,12 +99,6 @@ class Admin:
         self._sandbox.store.commit()
         return {"rows": count}
 
-    def _post_rename(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
-        """Rename an F&O row: new key values, same record; references follow."""
-        Loader(self._sandbox).rename(given["set"], given["key"], given["body"])
-        self._sandbox.store.commit()
-        return {}
-
     def _post_edits(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         return {"answers": self._sandbox.edit(given["requests"])}
 

@@ -32,6 +32,7 @@ class Benchmark:
     def __init__(self, ids: dict[str, str]) -> None:
         self._ids = ids
         self._pages: dict[tuple[str, str, str, str], Response] = {}
+        self._generation = -1
         self._numbers = itertools.count(1)
         self._prefix = uuid.uuid4().hex[:12]
         self._counts: Counter[str] = Counter()
@@ -40,13 +41,15 @@ class Benchmark:
         """Rows written, by kind of request."""
         return dict(self._counts)
 
-    def prepare(self) -> None:
-        """Forget prepared pages and counts: the data changed."""
-        self._pages.clear()
-        self._counts.clear()
+    def work(self, side: Side, request: Request, work: Work, generation: int) -> Response:
+        """Answer from prepared bytes, or count a Dataverse write; everything else is worked through.
 
-    def work(self, side: Side, request: Request, work: Work) -> Response:
-        """Answer from prepared bytes, or count a Dataverse write; everything else is worked through."""
+        Args:
+            generation: of the data; pages of another one are forgotten.
+        """
+        if generation != self._generation:
+            self._generation = generation
+            self._pages.clear()
         if request.method == "GET":
             key = (side, request.path, request.query, request.headers.get("prefer", ""))
             found = self._pages.get(key)

@@ -70,9 +70,17 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def close(self) -> None:
-        """Close the connection once what was written has left."""
-        if self._transport is not None:
+        """Close the connection once what was written has left.
+
+        An idle one is cut: the orderly end of TLS waits for a peer that has nothing to read.
+        """
+        if self._transport is None:
+            return
+        busy = self._task is not None and not self._task.done()
+        if busy or self._transport.get_write_buffer_size():
             self._transport.close()
+        else:
+            self._transport.abort()
 
     # httptools
 

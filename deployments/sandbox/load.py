@@ -102,21 +102,6 @@ class Loader:
             else:
                 sandbox.rows.update(name, row_id, body, self._context)
 
-    def rename(self, name: str, key: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-        """Give an F&O row another key, as the rename of its form does.
-
-        Raises:
-            FatalError: no such row, or refused.
-        """
-        entity = self._sandbox.schema.fno[name]
-        record = self._sandbox.store.fno(name).unique[0].one([key[part] for part in entity.key])
-        if record is None:
-            raise FatalError(f"no {name} with {dict(key)}")
-        try:
-            self._sandbox.fno_rows.update(name, record, body, self._user.name, rename=True)
-        except ServiceFault as fault:
-            raise FatalError(f"fno {name}: {words(fault)}", code="change_refused") from None
-
 
 def words(fault: ServiceFault) -> str:
     """The service's own words in a refusal."""

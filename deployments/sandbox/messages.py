@@ -53,6 +53,7 @@ class Request:
         part: the request is an operation of a batch.
         content_ids: entity paths by Content-ID, within a change set.
         operations: what a batch held, for the trace.
+        internal: comes from the admin API or a gate, not over the wire.
     """
 
     method: str
@@ -64,6 +65,7 @@ class Request:
     part: bool = False
     content_ids: dict[str, str] | None = None
     operations: list[dict[str, Any]] = field(default_factory=list)
+    internal: bool = False
 
     @property
     def url(self) -> str:

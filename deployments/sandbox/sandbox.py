@@ -31,7 +31,7 @@ from deployments.sandbox.switches import Switches
 
 Host = Literal["fno", "dataverse"]
 ELSEWHERE = "https://elsewhere.example"
-TRACE_LENGTH = 100_000
+TRACE_LENGTH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Sandbox:
         if gate is not None and gate.when == "before":
             self._open(gate)
         response = (
-            self.benchmark.work(side, request, self.work)
+            self.benchmark.work(side, request, self.work, self.store.generation)
             if self.benchmark is not None
             else self.work(side, request)
         )
@@ -190,7 +190,7 @@ class Sandbox:
 
         Args:
             requests: {side, method, path, body, headers}; a path that does not start with a slash is below
-                the service's root.
+                the service's root. The method RENAME gives an F&O row other key values, as its form does.
         """
         answers = []
         for document in requests:
@@ -208,6 +208,7 @@ class Sandbox:
                 headers={name.lower(): str(value) for name, value in document.get("headers", {}).items()},
                 body=content,
                 caller=self.callers[document.get("caller", "user")],
+                internal=True,
             )
             response = self.work(side, request)
             text = response.body.decode()

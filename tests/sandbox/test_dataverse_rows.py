@@ -334,6 +334,13 @@ def test_what_no_map_fills_is_required_when_the_plugins_dont(
     assert response.status_code == 400 and "uomscheduleid" in message(response)
 
 
+def test_a_caller_may_bypass_the_plugins(services: Services, dataverse: Dataverse) -> None:
+    headers = {"MSCRM.BypassCustomPluginExecution": "true"}
+    unit = {"name": "ea", "msdyn_externalunitclassname": "Quantity", "quantity": 1}
+    assert services.request("dataverse", "POST", "uoms", unit, headers=headers).status_code == 400
+    assert dataverse("POST", "uoms", unit).status_code == 204
+
+
 def test_a_product_number_is_made_of_company_and_number(dataverse: Dataverse) -> None:
     company = dataverse.company()
     unit = dataverse.create("uoms", {"name": "ea", "msdyn_externalunitclassname": "Quantity"})
@@ -366,6 +373,7 @@ def test_a_product_number_is_made_of_company_and_number(dataverse: Dataverse) ->
             None,
         ),
         ("POST", "EntityDefinitions", {}),
+        ("POST", "BulkDelete", {}),
         ("POST", "accounts", {"parentaccountid": {"name": "nested"}}),
     ],
 )

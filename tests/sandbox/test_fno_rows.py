@@ -240,8 +240,7 @@ def test_keys_cant_be_edited_but_renamed(services: Services, customers: Fno) -> 
     assert response.status_code == 400 and "does not allow editing" in infolog(response)
     assert customers("PATCH", CUSTOMER, {"CustomerAccount": "US-1"}).status_code == 204
     tag = customers("GET", CUSTOMER).json()["@odata.etag"]
-    key = {"dataAreaId": "usmf", "CustomerAccount": "US-1"}
-    services.rename("CustomersV3", key, {"CustomerAccount": "US-2"})
+    services.edit("fno", "RENAME", CUSTOMER, {"CustomerAccount": "US-2"})
     renamed = customers("GET", CUSTOMER.replace("US-1", "US-2")).json()
     assert (
         base64.b64decode(renamed["@odata.etag"][3:-1]).split(b",")[1]

@@ -116,6 +116,8 @@ def test_benchmark_mode_counts_writes_and_serves_latencies_side_by_side(tmp_path
             )
         seconds = time.perf_counter() - started
         assert all(len(page) == 50 for page in pages) and 0.15 <= seconds < 8 * 0.15
+        services.load("fno", "ProductColors", [{"ColorId": "another"}])
+        assert len(services.request("fno", "GET", "ProductColors").json()["value"]) == 51
         item = {"@odata.type": "Microsoft.Dynamics.CRM.account", "nonsense": 1}
         path = "accounts/Microsoft.Dynamics.CRM.CreateMultiple"
         ids = services.request("dataverse", "POST", path, {"Targets": [item] * 3}).json()["Ids"]

@@ -87,7 +87,11 @@ class Access:
 
     def context(self, request: Request) -> Context:
         caller = self.caller(request)
-        return Context(caller, caller.name, request.content_ids)
+        bypass = (
+            request.headers.get("mscrm.bypasscustompluginexecution", "").lower() == "true"
+            or "customsync" in request.headers.get("mscrm.bypassbusinesslogicexecution", "").lower()
+        )
+        return Context(caller, caller.name, request.content_ids, bypass)
 
     def json(
         self, answer: dict[str, Any], headers: dict[str, str] | None = None, status: int = 200

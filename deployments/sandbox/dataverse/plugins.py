@@ -100,8 +100,6 @@ def _note_object(rows: Rows, context: Context, row: Row, old: Row | None) -> Non
 
 def _owning_team(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
     """A new company gets a business unit and an owner team, its default owning team."""
-    if not rows.switches.plugins:
-        return
     inside = _inside(context)
     name = row["cdm_name"] or row["cdm_companycode"]
     units = rows.store.dataverse("businessunits")

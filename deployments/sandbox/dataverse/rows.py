@@ -30,11 +30,13 @@ class Context:
         caller: whom the row remembers.
         logged_as: name in the write log; ``plug-in`` for what the service does by itself.
         content_ids: entity paths by Content-ID, within a change set.
+        bypass: the caller asked to bypass custom logic, so plug-ins don't run.
     """
 
     caller: Caller
     logged_as: str
     content_ids: dict[str, str] | None = None
+    bypass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,15 @@ class Rows:
         if row_id in table.rows:
             raise errors.duplicate_id(self.switches.duplicate_status)
         self._stamp_new(compiled, row, context)
-        if self.switches.plugins:
+        if self.switches.plugins and not context.bypass:
             for plugin in self._plugins.get(name, ()):
                 plugin(self, context, row, None)
         self._finish(compiled, row, None)
         self.store.put(table, row_id, row)
         self._note(compiled, "create", row, body, context)
-        for plugin in self._after.get(name, ()):
-            plugin(self, context, row, None)
+        if self.switches.plugins and not context.bypass:
+            for plugin in self._after.get(name, ()):
+                plugin(self, context, row, None)
         return str(row_id)
 
     def update(self, name: str, row_id: str, body: Mapping[str, Any], context: Context) -> None:
@@ -117,7 +120,7 @@ class Rows:
         self._apply(compiled, row, body, context, creating=False)
         self._check_company(compiled.spec, row, old)
         self._stamp_changed(row, context)
-        if self.switches.plugins:
+        if self.switches.plugins and not context.bypass:
             for plugin in self._plugins.get(name, ()):
                 plugin(self, context, row, old)
         self._finish(compiled, row, old)

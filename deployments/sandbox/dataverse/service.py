@@ -25,6 +25,9 @@ from deployments.sandbox.switches import Switches
 _ROOT = re.compile(r"/?api/data/v9\.[0-2](?=/|$)")
 
 
+NOT_IMITATED = frozenset(
+    {"RetrieveMetadataChanges", "BulkDelete", "Merge", "RetrievePrincipalAccess", "RetrieveUserPrivileges"}
+)
 MAX_URL, MAX_URL_IN_BATCH = 32_768, 65_536
 
 
@@ -107,6 +110,8 @@ class Dataverse:
             if request.method != "GET":
                 raise errors.not_imitated("changes of the schema")
             return self.access.json(self.definitions.answer(name, steps, request.options()))
+        if name in NOT_IMITATED:
+            raise errors.not_imitated(name)
         raise errors.unknown_segment(name)
 
     def _content_id(self, path: str, request: Request) -> str:

@@ -171,6 +171,9 @@ class Fno:
         if request.method == "GET":
             names, listed = self.reader.names(entity, request.options().get("$select"))
             return self._represent(entity, row, 200, {}, names, listed)
+        if request.method == "RENAME" and request.internal:
+            self.rows.update(entity.set, record, request.json(), caller.name, rename=True)
+            return Response(204)
         if request.method not in ("PATCH", "PUT", "DELETE"):
             raise errors.method_not_allowed(request.method)
         condition = request.headers.get("if-match")

@@ -86,6 +86,8 @@ class Store:
         self.counters: dict[str, int] = {}
         self.writes: list[Write] = []
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.generation = 0
+        """Counts commits that changed something."""
         self._undo: list[Callable[[], None]] = []
         self._dirty: dict[tuple[SideName, str, RowId], None] = {}
         self._new_tombstones: list[tuple[Table, Tombstone]] = []
@@ -179,6 +181,7 @@ class Store:
     def commit(self) -> None:
         """Make everything since the last commit last, in one transaction of the file."""
         self._undo.clear()
+        self.generation += bool(self._dirty)
         if self._file is not None and (self._dirty or self._new_tombstones):
             rows, deleted = [], []
             for address in self._dirty:
@@ -223,6 +226,7 @@ class Store:
             self.commit()
 
     def _take(self, snapshot: Snapshot) -> None:
+        self.generation += 1
         self._undo.clear()
         self._dirty.clear()
         self._new_tombstones.clear()
