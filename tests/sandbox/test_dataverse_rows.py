@@ -117,6 +117,20 @@ def test_without_rounding_too_many_digits_are_refused(services: Services, datave
     assert code(dataverse("POST", "accounts", {"creditlimit": 1.234})) == (400, "0x80044330")
 
 
+def test_dates_take_no_time_and_times_no_bare_date(dataverse: Dataverse) -> None:
+    dated = "msdyn_sharedproductdetails", "msdyn_salespricedate"
+    timed = "msdyn_vendors", "msdyn_vendoronholdreleasedate"
+    for (table, column), value, status in (
+        (dated, "2024-02-03", 204),
+        (dated, "2024-02-03T00:00:00Z", 400),
+        (timed, "2024-02-03T04:05:06+01:00", 204),
+        (timed, "2024-02-03", 400),
+        (timed, "1700-01-01T00:00:00Z", 400),
+    ):
+        assert dataverse("POST", table, {column: value}).status_code == status, (column, value)
+    assert dataverse.rows("msdyn_vendors")[0][timed[1]] == "2024-02-03T03:05:06Z"
+
+
 # changing
 
 

@@ -15,7 +15,7 @@ from deployments.sandbox.fno.query import wildcard
 from deployments.sandbox.odata.expressions import Literal, Name, Operation, SyntaxFault, parse
 from deployments.sandbox.odata.keys import key_parts, segments
 from deployments.sandbox.odata.options import split_outside
-from deployments.sandbox.odata.values import date_text, rounded, shortest, utc_text
+from deployments.sandbox.odata.values import date_text, rounded, shortest, strict_moment, utc_text
 
 
 def test_and_binds_closer_than_or() -> None:
@@ -110,6 +110,13 @@ def test_times_are_kept_in_utc(text: str, expected: str) -> None:
 def test_wrong_times(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         utc_text(text)
+
+
+@pytest.mark.parametrize("text", ["2024-02-03", "2024-02-03T04:05:06", "2024-02-03 04:05:06Z", ""])
+def test_bodies_need_a_time_and_an_offset(text: str) -> None:
+    assert strict_moment("2024-02-03T04:05:06+02:00") == "2024-02-03T02:05:06Z"
+    with pytest.raises(ValueError, match=r"."):
+        strict_moment(text)
 
 
 def test_numbers() -> None:

@@ -269,6 +269,21 @@ def test_a_row_that_others_refer_to_cant_be_deleted(customers: Fno) -> None:
     assert customers("DELETE", "Currencies(CurrencyCode='usd')").status_code == 400
 
 
+def test_a_value_that_another_table_has_too_restricts_nothing(customers: Fno) -> None:
+    load = customers.services.load
+    load("fno", "VendorsV2", [{"dataAreaId": "usmf", "VendorAccountNumber": "US-1", "VendorGroupId": "10"}])
+    contact = {
+        "dataAreaId": "usmf",
+        "ContactPersonPartyNumber": "P",
+        "AssociatedContactType": "Vendor",
+        "AssociatedContactNumber": "us-1",
+    }
+    load("fno", "CDSContactPersonsV2", [contact])
+    assert customers("DELETE", CUSTOMER).status_code == 204
+    vendor = "VendorsV2(dataAreaId='usmf',VendorAccountNumber='US-1')?cross-company=true"
+    assert customers("DELETE", vendor).status_code == 400
+
+
 # addresses
 
 

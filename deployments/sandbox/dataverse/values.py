@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from deployments.sandbox.dataverse import errors
-from deployments.sandbox.odata.values import date_text, rounded, shortest, utc_text
+from deployments.sandbox.odata.values import rounded, shortest, strict_date, strict_moment
 from deployments.sandbox.schema.model import Column, DataverseTable
 from deployments.sandbox.switches import Switches
 
@@ -154,7 +154,7 @@ def _options(column: Column, table: DataverseTable, wrong: Callable[[Any], Excep
 
 def _pattern(column: Column, wrong: Callable[[Any], Exception]) -> Coerce:
     """Dates, times and guids."""
-    read: Callable[[str], str] = {"datetime": utc_text, "date": date_text}.get(column.kind, _guid)
+    read: Callable[[str], str] = {"datetime": strict_moment, "date": strict_date}.get(column.kind, _guid)
 
     def pattern(value: Any) -> Any:
         if value is None:

@@ -107,10 +107,10 @@ class FnoRows:
         compiled = self._compiled[name]
         row = compiled.table.rows[record]
         for child, reference, properties in compiled.dependents:
-            found = self._referring(child, reference, properties, row) - (
-                {record} if child == name else set()
-            )
-            if found:
+            found = self._referring(child, reference, properties, row)
+            if child == name:
+                found = found - {record}
+            if found and not self._elsewhere(child, reference, found, (name, record)):
                 text = errors.dependent(compiled.entity, self.schema.fno[child])
                 raise errors.infolog(
                     self.switches.fno_business_error_status, compiled.entity, [text], "validateDelete"
@@ -193,15 +193,30 @@ class FnoRows:
         if found:
             raise errors.infolog(self.switches.fno_business_error_status, entity, found)
 
-    def _exists(self, entity: FnoEntity, reference: Reference, row: Row) -> bool:
+    def _elsewhere(
+        self, child: str, reference: Reference, referring: set[Any], besides: tuple[str, int]
+    ) -> bool:
+        """Rows that refer to one row find what they name in another row too."""
+        if len(reference.targets) == 1:
+            return False
+        row = self.store.fno(child).rows[next(iter(referring))]
+        return self._exists(self.schema.fno[child], reference, row, besides)
+
+    def _exists(
+        self, entity: FnoEntity, reference: Reference, row: Row, besides: tuple[str, int] | None = None
+    ) -> bool:
+        """Some row (besides one) has the values that a row refers to."""
         for name, properties in reference.targets:
             columns = (COMPANY, *properties) if reference.company else properties
             own = (COMPANY, *reference.properties) if reference.company else reference.properties
             index = self.store.fno(name).index_on(columns)
             wanted = index.folded(row[each] for each in own)
-            if index.many(wanted):
+            found = index.many(wanted)
+            if besides is not None and besides[0] == name:
+                found = found - {besides[1]}
+            if found:
                 return True
-            if name == entity.set and index.key(row) == wanted:
+            if besides is None and name == entity.set and index.key(row) == wanted:
                 return True  # a row may refer to itself
         return False
 
@@ -220,7 +235,10 @@ class FnoRows:
             if all(old[name] == row[name] for name in properties):
                 continue
             table = self.store.fno(child)
-            for record in sorted(self._referring(child, reference, properties, old)):
+            found = self._referring(child, reference, properties, old)
+            if found and self._elsewhere(child, reference, found, ("", 0)):
+                continue
+            for record in sorted(found):
                 changed = dict(table.rows[record])
                 for own, other in zip(reference.properties, properties, strict=True):
                     changed[own] = row[other]

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from deployments.sandbox.fno import errors
-from deployments.sandbox.odata.values import rounded, shortest, utc_text
+from deployments.sandbox.odata.values import rounded, shortest, strict_moment
 from deployments.sandbox.schema.model import Column, FnoEntity
 from deployments.sandbox.switches import Switches
 
@@ -153,7 +153,7 @@ def _time(column: Column) -> Coerce:
     def moment(value: Any) -> str:
         if type(value) is not str:
             raise TypeError
-        text = utc_text(value)
+        text = strict_moment(value)
         return f"{text[:10]}T12:00:00Z" if column.date_only else text
 
     return moment

@@ -22,6 +22,28 @@ def utc_text(text: str) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 
+def strict_moment(text: str) -> str:
+    """A date-time literal of a body: with a time and an offset, as Edm.DateTimeOffset demands.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if len(text) < 17 or text[10] != "T" or not (text.endswith("Z") or text[-6] in "+-"):
+        raise ValueError(f"no date-time with an offset: {text}")
+    return utc_text(text)
+
+
+def strict_date(text: str) -> str:
+    """A date literal of a body: without a time, as Edm.Date demands.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if len(text) != 10:
+        raise ValueError(f"no date: {text}")
+    return date_text(text)
+
+
 def _clock(text: str) -> tuple[int, int, int]:
     if text[2] != ":" or text[5] != ":":
         raise ValueError(f"no time of day: {text}")
