@@ -33,6 +33,8 @@ class Switches:
     dop_hint: int = 8
     bulk_messages: bool = True
     """False: no table takes CreateMultiple and its like."""
+    alternate_keys: bool = True
+    """False: the indexes of alternate keys failed to build, so nothing stops two rows with one key."""
     plugins: bool = True
     """False: the solutions' plug-ins do nothing, so required columns that they fill are missed."""
 

@@ -414,3 +414,12 @@ def test_impersonation_is_not_imitated(dataverse: Dataverse) -> None:
 )
 def test_wrong_addresses(dataverse: Dataverse, method: str, path: str, status: int) -> None:
     assert dataverse(method, path, {}).status_code == status
+
+
+def test_without_key_indexes_two_rows_may_share_a_key(services: Services, dataverse: Dataverse) -> None:
+    services.switch(alternate_keys=False)
+    for _ in range(2):
+        dataverse.create("msdyn_exchangeratetypes", {"msdyn_name": "Default"})
+    assert len(dataverse.rows("msdyn_exchangeratetypes")) == 2
+    found = dataverse("GET", "EntityDefinitions(LogicalName='msdyn_exchangeratetype')/Keys").json()["value"]
+    assert {key["EntityKeyIndexStatus"] for key in found} == {"Failed"}

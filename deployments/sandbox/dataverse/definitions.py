@@ -12,6 +12,7 @@ from deployments.sandbox.odata.keys import Segment
 from deployments.sandbox.odata.options import split_outside
 from deployments.sandbox.schema.dataverse import logical_name
 from deployments.sandbox.schema.model import Column, DataverseTable, Schema
+from deployments.sandbox.switches import Switches
 
 Document = dict[str, Any]
 _SPACE = uuid.UUID("6f2d0b52-8f0c-4f4e-9d1e-4f5a7c1e0002")
@@ -37,8 +38,9 @@ _COLLECTIONS = ("Attributes", "Keys", "ManyToOneRelationships", "OneToManyRelati
 class Definitions:
     """Metadata documents of all tables, in the service's own form."""
 
-    def __init__(self, schema: Schema, root: str) -> None:
+    def __init__(self, schema: Schema, switches: Switches, root: str) -> None:
         self._schema = schema
+        self._switches = switches
         self._root = root
         self._tables: dict[str, Document] = {}
 
@@ -47,6 +49,9 @@ class Definitions:
         found = self._tables.get(spec.logical)
         if found is None:
             found = self._tables[spec.logical] = self._describe(spec)
+        if not self._switches.alternate_keys:
+            keys = [{**key, "EntityKeyIndexStatus": "Failed"} for key in found["Keys"]]
+            return {**found, "Keys": keys}
         return found
 
     def answer(self, name: str, steps: tuple[Segment, ...], options: Mapping[str, str]) -> Document:

@@ -50,7 +50,7 @@ class Dataverse:
         self.bulk = Bulk(rows, self.root)
         self.sets = Sets(self.access, self.tracking)
         self.records = Records(self.access, self.bulk)
-        self.definitions = Definitions(schema, self.root)
+        self.definitions = Definitions(schema, switches, self.root)
         self.batch = Batch(self.handle, store, limit=1000, dataverse=True, switches=switches)
 
     def handle(self, request: Request) -> Response:
