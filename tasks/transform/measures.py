@@ -107,7 +107,10 @@ class MomentForm:
             return OMITTED
         if not text:
             return None
-        return text if self.days or self.dataverse.kind != "date" else moments.as_date(text)
+        if self.dataverse.kind == "date":
+            return moments.as_date(text)
+        # a day goes into a moment at noon, as F&O keeps it: at midnight it would be the day before in half the world
+        return moments.as_datetime(text, "12:00:00") if self.days and self.dataverse.kind == "datetime" else text
 
     def send_fno(self, cell: Any) -> Any:
         text = self.read_dataverse(cell)
