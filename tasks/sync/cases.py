@@ -31,8 +31,11 @@ class Case:
         searched: The counterpart was looked for by key already and is not there.
         stamp: The Dataverse row was paired without its key or company; both are written to it.
         attempts: How often this case was sent back to be read again in this drain.
+        refusals: How often a create of this case was refused in this drain.
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
         rival: Name of another row of the same side that has this row's key, and was there first.
+        claims: How many rows of the other side claim this row's key, where several do.
+        taken: Name of the row that the only counterpart with this key is linked to already.
     """
 
     link: Link | None = None
@@ -43,8 +46,20 @@ class Case:
     searched: bool = False
     stamp: bool = False
     attempts: int = 0
+    refusals: int = 0
     moved: set[SideName] = field(default_factory=set)
     rival: str = ""
+    claims: int = 0
+    taken: str = ""
+
+    @property
+    def disputed(self) -> bool:
+        """Is it open which rows belong together? Then nothing is written before a person has settled it."""
+        return bool(self.rival or self.claims or self.taken)
+
+    def search_again(self) -> None:
+        """Forget what a search by key found: the row is about to be read again."""
+        self.searched, self.claims, self.taken = False, 0, ""
 
 
 @dataclass(slots=True)
@@ -88,7 +103,11 @@ class Send:
 
 @dataclass(slots=True)
 class Work:
-    """A batch on its way: decided, its intents noted, ready to be sent and recorded."""
+    """A batch on its way: decided, its intents noted, ready to be sent and recorded.
+
+    Attributes:
+        read_back: Places of the sends that were answered with no row; what the outcome has was read afterwards.
+    """
 
     cases: list[Case]
     comparison: Comparison
@@ -97,6 +116,7 @@ class Work:
     merge_rows: list[int]
     sends: list[Send] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    read_back: set[int] = field(default_factory=set)
     links: list[Link | None] = field(default_factory=list)
     link_ids: dict[int, int] = field(default_factory=dict)
     parked: list[ParkedRow] = field(default_factory=list)

@@ -10,7 +10,7 @@ from mappings import filters as expressions
 from tasks.connectors.side import Row, SideName
 from tasks.sync.cases import Case, Comparison, fno_row_id, version_of
 from tasks.sync.diff import Seen
-from tasks.sync.intents import Layouts, settle_intent
+from tasks.sync.intents import Layouts, Standing, settle_intent
 from tasks.sync.lane import Lane
 from tasks.sync.lookups import Lookups, Parents
 from tasks.transform.canonical import Canonical, Problem, canonical_dataverse, canonical_fno
@@ -59,6 +59,10 @@ class Comparer:
         """Digests of canonical values under this installation's key."""
         return digests(canonical.texts, self._lane.secret)
 
+    def is_ours(self, row: Row) -> bool:
+        """Are we the last who wrote this row? Only Dataverse says so."""
+        return row.get(f"_{MODIFIED_BY}_value") == self._who
+
     # both sides
 
     def compare(self, cases: Sequence[Case]) -> Comparison:
@@ -98,7 +102,7 @@ class Comparer:
                     parents.in_fno[column][i] = there
 
         base_fno, base_dataverse = self._layouts.bases([case.link for case in cases])
-        normalized = self._settle(cases, fno, dataverse, base_fno, base_dataverse)
+        normalized = self._settle(cases, fno, dataverse, base_fno, base_dataverse, texts_fno, texts_dataverse)
         return Comparison(
             texts_fno,
             texts_dataverse,
@@ -120,6 +124,8 @@ class Comparer:
         dataverse: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
         base_fno: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
         base_dataverse: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
+        texts_fno: np.ndarray[tuple[int, int], np.dtype[np.object_]],
+        texts_dataverse: np.ndarray[tuple[int, int], np.dtype[np.object_]],
     ) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
         """Let open intents speak before anything is judged."""
         lane = self._lane
@@ -140,11 +146,12 @@ class Comparer:
                         base_fno[i] = np.where(to_dataverse, lane.empty, fno[i])
                     normalized[i] |= settle_intent(
                         intent,
-                        dataverse[i],
+                        Standing(dataverse[i], texts_dataverse[i]),
+                        Standing(fno[i], texts_fno[i]),
                         base_dataverse[i],
                         base_fno[i],
                         created=created,
-                        ours=case.dataverse.get(f"_{MODIFIED_BY}_value") == self._who
+                        ours=self.is_ours(case.dataverse)
                         and (created or version_of(case.dataverse) != link.dataverse_version),
                     )
             if link.intent_fno is not None and case.fno is not None:
@@ -156,7 +163,15 @@ class Comparer:
                             continue
                         base_fno[i] = lane.empty
                         base_dataverse[i] = np.where(to_fno, lane.empty, dataverse[i])
-                    settle_intent(intent, fno[i], base_fno[i], base_dataverse[i], created=created, ours=False)
+                    normalized[i] |= settle_intent(
+                        intent,
+                        Standing(fno[i], texts_fno[i]),
+                        Standing(dataverse[i], texts_dataverse[i]),
+                        base_fno[i],
+                        base_dataverse[i],
+                        created=created,
+                        ours=False,
+                    )
         return normalized
 
     # presence

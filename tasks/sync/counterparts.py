@@ -5,23 +5,25 @@ It is looked for by key and without the map's filters, since a filter says what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tasks.connectors.side import Row
 from tasks.state.records import Link
 from tasks.sync.cases import Case, Work, relink
+from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision
-from tasks.sync.lane import Lane
-from tasks.sync.notes import Notes
+from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.sends import Sends
 
 
 class Counterparts:
     """Looks for the counterparts of one lane's new rows."""
 
-    def __init__(self, lane: Lane, notes: Notes, sends: Sends, dataverse_columns: Sequence[str]) -> None:
+    def __init__(
+        self, lane: Lane, comparer: Comparer, sends: Sends, dataverse_columns: Sequence[str]
+    ) -> None:
         self._lane = lane
-        self._notes = notes
+        self._comparer = comparer
         self._sends = sends
         self._columns = dataverse_columns
 
@@ -71,27 +73,68 @@ class Counterparts:
                 by_case.setdefault(i, []).extend(rows)
         id_column = lane.dataverse_table.id_column
         linked = self._linked([str(row[id_column]) for rows in by_case.values() for row in rows])
+        free_of = {
+            i: [row for row in rows if _is_free(linked.get(str(row[id_column])), work.cases[i])]
+            for i, rows in by_case.items()
+        }
+        anyone = self._anyones(work, free_of)
         found = False
         for i in at:
             case = work.cases[i]
             case.searched = True
-            rows = by_case.get(i, [])
-            free = [row for row in rows if _is_free(linked.get(str(row[id_column])), case)]
+            rows, free = by_case.get(i, []), free_of.get(i, [])
+            own = [row for row in free if not self._is_blank(row)]
+            if own or i in anyone:
+                free = own
+                rows = [row for row in rows if not self._is_blank(row)]
             if len(free) == 1:
                 relink(case, free[0], id_column)
-                case.stamp = lane.company_value is not None and free[0].get(lane.company_value) is None
+                case.stamp = self._is_blank(free[0])
                 found = True
             elif len(free) > 1:
-                self._notes.park_ambiguous(work, i, len(free))
-                work.decisions[i] = Decision.SKIP
+                case.claims = len(free)
+                found = True
             elif rows:
-                work.decisions[i] = Decision.SKIP
-                if case.attempts == 0:
-                    work.again.append(i)  # its owner may be on its way to another key in this very batch
-                else:
-                    owner = linked[str(rows[0][id_column])]
-                    self._notes.park_duplicate(work, i, "/".join(owner.key_text or ()))
+                case.taken = "/".join(linked[str(rows[0][id_column])].key_text or ()) or "another row"
+                found = True
         return found
+
+    def _is_blank(self, row: Row) -> bool:
+        """Does a row of a company-specific table name no company?"""
+        column = self._lane.company_value
+        return column is not None and row.get(column) is None
+
+    def _anyones(self, work: Work, free_of: Mapping[int, Sequence[Row]]) -> set[int]:
+        """Cases whose rows without a company could as well be another company's."""
+        at = [i for i, rows in free_of.items() if any(self._is_blank(row) for row in rows)]
+        asked = [(i, row) for i in at if (row := work.cases[i].fno) is not None]
+        companies = self.companies_with([row for _, row in asked], self.key_properties)
+        return {i for (i, _), found in zip(asked, companies, strict=True) if len(found) > 1}
+
+    @property
+    def key_properties(self) -> list[str]:
+        """The integration key, as F&O names it."""
+        pairs = [self._lane.layout.pairs[p].pair.fno for p in self._lane.layout.key_pairs]
+        return [name for name in pairs if name is not None]
+
+    def companies_with(self, rows: Sequence[Row], properties: Sequence[str]) -> list[list[str]]:
+        """For each F&O row the companies of all rows that hold the same in these properties and that the map takes.
+
+        Asked of F&O itself and over all its companies, in scope or not: a Dataverse row that names no company may be any one's.
+        """
+        lane = self._lane
+        if not rows:
+            return []
+        queries = [{name: row[name] for name in properties} for row in rows]
+        columns = list(lane.layout.fno_columns)
+        return [
+            [
+                str(row.get(COMPANY_PROPERTY, "")).casefold()
+                for row, taken in zip(found, self._comparer.fno_mask(found).tolist(), strict=True)
+                if taken
+            ]
+            for found in lane.fno.find(lane.map.fno.set, queries, columns)
+        ]
 
     def _linked(self, ids: Sequence[str]) -> dict[str, Link]:
         lane = self._lane

@@ -40,6 +40,11 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
         if idle:
             with lane.store.transaction(lease) as tx:
                 tx.drop_inbox(idle)
+                if tx.any_listed(lane.pair, lane.map.name, lane.company):
+                    # rows that are gone wait for nothing and need nobody
+                    gone = {(e.side, e.row) for e in idle}
+                    tx.stop_waiting(lane.pair, lane.map.name, lane.company, gone)
+                    tx.unpark(lane.pair, lane.map.name, lane.company, gone)
         if cases:
             moving = engine.process_until_settled(cases)
             left_alone.update((e.side, e.row) for e in moving)

@@ -47,7 +47,7 @@ class Engine:
         self.comparer = Comparer(lane, self.lookups)
         self.notes = Notes(lane)
         self.sends = Sends(lane, self.lookups, self.notes)
-        self.counterparts = Counterparts(lane, self.notes, self.sends, self.dataverse_columns)
+        self.counterparts = Counterparts(lane, self.comparer, self.sends, self.dataverse_columns)
         self.evidence = Evidence(lane, self.notes, self.sends)
         self.recorder = Recorder(lane, lease, self.notes, self.comparer)
         self._key_layout = replace(
@@ -84,7 +84,7 @@ class Engine:
         comparison = self.comparer.compare(cases)
         seen = self.comparer.seen(cases, comparison)
         decisions = [
-            Decision.SKIP if case.rival else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
+            Decision.SKIP if case.disputed else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
             for case, each in zip(cases, seen, strict=True)
         ]
         work = Work(cases, comparison, decisions, None, [])
@@ -164,7 +164,14 @@ class Engine:
         if case.rival:
             self.notes.park_duplicate(work, i, case.rival)
             return
-        if i in work.again:
+        if case.claims:
+            self.notes.park_ambiguous(work, i, case.claims)
+            return
+        if case.taken:
+            if case.attempts == 0:
+                work.again.append(i)  # its owner may be on its way to another key in this very batch
+            else:
+                self.notes.park_duplicate(work, i, case.taken)
             return
         if case.fno is None and case.dataverse is None:
             if case.link is not None:
@@ -253,9 +260,12 @@ class Engine:
             ]
             if not places:
                 continue
-            answered = self._write([work.sends[k] for k in places], bulk=work.bulk and kind == "create")
+            bulk = work.bulk and kind == "create" and side == "dataverse"
+            answered = self._write([work.sends[k] for k in places], bulk=bulk)
             for k, outcome in zip(places, answered, strict=True):
                 outcomes[k] = outcome
+            if not bulk:
+                self._read_back(work, places, outcomes)
         work.outcomes = [outcome for outcome in outcomes if outcome is not None]
 
     def _write(self, sends: Sequence[Send], *, bulk: bool) -> list[Outcome]:
@@ -263,31 +273,33 @@ class Engine:
         side: SideName = sends[0].side
         table = lane.map.fno.set if side == "fno" else lane.map.dataverse.table
         columns = list(lane.layout.fno_columns) if side == "fno" else self.dataverse_columns
-        outcomes = lane.side(side).write(
-            table, [send.operation for send in sends], columns=columns, bulk=bulk and side == "dataverse"
-        )
-        if side == "dataverse" and bulk:
-            return outcomes
-        return self._read_back(sends, outcomes, table, columns)
+        return lane.side(side).write(table, [send.operation for send in sends], columns=columns, bulk=bulk)
 
-    def _read_back(
-        self, sends: Sequence[Send], outcomes: list[Outcome], table: str, columns: Sequence[str]
-    ) -> list[Outcome]:
+    def _read_back(self, work: Work, places: Sequence[int], outcomes: list[Outcome | None]) -> None:
         """A service may acknowledge a write without saying what it now holds: ask."""
+        lane, sends = self.lane, work.sends
         at = [
-            k
-            for k, (send, outcome) in enumerate(zip(sends, outcomes, strict=True))
-            if outcome.status == "done" and outcome.row is None and send.operation.kind != "delete"
+            (k, outcome)
+            for k in places
+            if (outcome := outcomes[k]) is not None
+            and outcome.status == "done"
+            and outcome.row is None
+            and sends[k].operation.kind != "delete"
         ]
         if not at:
-            return outcomes
-        addresses = [sends[k].operation.address or outcomes[k].id or sends[k].chosen_id or "" for k in at]
-        rows = self.lane.side(sends[0].side).read(table, addresses, columns)
-        out = list(outcomes)
-        for k, row in zip(at, rows, strict=True):
+            return
+        side: SideName = sends[at[0][0]].side
+        table = lane.map.fno.set if side == "fno" else lane.map.dataverse.table
+        columns = list(lane.layout.fno_columns) if side == "fno" else self.dataverse_columns
+        addresses = [
+            sends[k].operation.address or outcome.id or sends[k].chosen_id or "" for k, outcome in at
+        ]
+        for (k, outcome), row in zip(at, lane.side(side).read(table, addresses, columns), strict=True):
+            work.read_back.add(k)
             if row is not None:
-                out[k] = replace(out[k], row=row, version=version_of(row))
-        return out
+                # somebody may have been quicker than this read: then its version is not that of our write
+                version = version_of(row) if self.comparer.is_ours(row) else None
+                outcomes[k] = replace(outcome, row=row, version=version)
 
     # recorded
 
@@ -344,7 +356,7 @@ class Engine:
             left = again
             for case in left:
                 case.attempts += 1
-                case.searched = False
+                case.search_again()
             self.recorder.reload_links(left)
             self.read_fresh(left)
         return [entry for case in left for entry in case.entries]

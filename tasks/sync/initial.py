@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from itertools import chain
@@ -20,7 +20,7 @@ import numpy as np
 
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
-from tasks.state.records import Sighting
+from tasks.state.records import Link, Sighting
 from tasks.sync.cases import Case, Work, version_of
 from tasks.sync.delta import drain
 from tasks.sync.engine import Engine
@@ -30,7 +30,7 @@ from tasks.sync.intents import pack
 from tasks.sync.lane import Lane
 from tasks.sync.mode import Mode
 from tasks.transform.digests import key_text, raw_digests
-from tasks.transform.matching import match_values
+from tasks.transform.matching import match_texts
 
 log = logging.getLogger("dualflow.initial")
 
@@ -56,6 +56,7 @@ class InitialSync:
         self._flying: deque[tuple[Work, Future[None]]] = deque()
         self._again: list[Case] = []
         self._sighted = 0
+        self._matchable = False
 
     def run(self) -> None:
         """Bring the lane to where both sides are equal; safe to run again at any time, after any crash."""
@@ -106,7 +107,7 @@ class InitialSync:
         canonical, _ = comparer.dataverse(rows)
         digests = comparer.digests(canonical)
         takes = comparer.dataverse_mask(rows).tolist()
-        matches = [match_values(rows, columns) for columns in lane.map.match]
+        matches = [match_texts(lane.layout, canonical.texts, columns) for columns in lane.map.match]
         key_texts = canonical.texts[:, list(lane.layout.key_pairs)].tolist()
         sightings = []
         for i, row in enumerate(rows):
@@ -126,6 +127,7 @@ class InitialSync:
                     match=[values[i] for values in matches] or None,
                 )
             )
+            self._matchable |= sightings[-1].key is None and any(values[i] for values in matches)
         with lane.store.transaction(self.lease) as tx:
             tx.put_sightings(sightings)
 
@@ -172,10 +174,14 @@ class InitialSync:
                 if self._sighted and linked_ids
                 else {}
             )
+            linked_already = state.links_by_id(
+                lane.pair, lane.map.name, lane.company, [hit.row for hits in sightings.values() for hit in hits]
+            )
         unmatched = [
             row for key, row in zip(keys, rows, strict=True) if key not in links and key not in sightings
         ]
         by_match = self._by_match(unmatched)
+        anyone = self._anyones(keys, rows, links, sightings)
         raw = (
             raw_digests(rows, lane.layout.raw_fno, lane.secret).astype(np.int64).tolist()
             if links
@@ -203,7 +209,9 @@ class InitialSync:
                 to_read.append((case, link.dataverse_id))
                 continue
             case = Case(link=link, fno=row, key=key, searched=True)
-            hit = _one_of(hits) or by_match.get(id(row))
+            hits = [hit for hit in hits if key not in anyone or hit.verdict != "blank"]
+            free = [hit for hit in hits if hit.row not in linked_already]
+            hit = _one_of(free) or by_match.get(id(row))
             if hit is not None:
                 case.stamp = hit.verdict == "blank" or hit.key is None
                 to_read.append((case, hit.row))
@@ -222,26 +230,53 @@ class InitialSync:
         """Counterparts by the map's match rules: only where one row of each side has these values."""
         lane = self.lane
         out: dict[int, Sighting] = {}
-        if not lane.map.match or not self._sighted or not rows:
+        if not self._matchable or not rows:
             return out
-        canonical_pairs = {pair.pair.dataverse: pair.pair.fno for pair in lane.layout.pairs}
+        texts = self.engine.comparer.fno(rows).texts
+        properties_of = {plan.pair.dataverse: plan.pair.fno for plan in reversed(lane.layout.pairs)}
         for rule, columns in enumerate(lane.map.match):
-            properties = [canonical_pairs.get(column) for column in columns]
-            if any(name is None for name in properties):
-                continue
-            values = match_values(rows, [name for name in properties if name is not None])
+            values = match_texts(lane.layout, texts, columns)
             asked = [value for value in values if value is not None]
             with lane.store.read() as state:
                 hits = state.sightings_by_match(
                     lane.pair, lane.map.name, lane.company, "dataverse", rule, asked
                 )
+            found: list[tuple[Row, Sighting]] = []
             for row, value in zip(rows, values, strict=True):
-                if value is None or id(row) in out or values.count(value) > 1:
+                if value is None or id(row) in out:
                     continue
-                found = [hit for hit in hits.get(value, []) if hit.key is None and not hit.matched]
-                if len(found) == 1:
-                    out[id(row)] = found[0]
+                free = [hit for hit in hits.get(value, []) if hit.key is None and not hit.matched]
+                if len(free) == 1:
+                    found.append((row, free[0]))
+            properties = [name for column in columns if (name := properties_of.get(column)) is not None]
+            companies = self.engine.counterparts.companies_with([row for row, _ in found], properties)
+            for (row, hit), among in zip(found, companies, strict=True):
+                rivals = among if hit.verdict == "blank" else [c for c in among if c == self._own_company]
+                if len(rivals) == 1:
+                    out[id(row)] = hit
         return out
+
+    @property
+    def _own_company(self) -> str:
+        return self.lane.company.casefold()
+
+    def _anyones(
+        self,
+        keys: Sequence[str],
+        rows: Sequence[Row],
+        links: Mapping[str, Link],
+        sightings: Mapping[str, Sequence[Sighting]],
+    ) -> set[str]:
+        """Keys under which Dataverse has a row without a company that could as well be another company's."""
+        asked = [
+            (key, row)
+            for key, row in zip(keys, rows, strict=True)
+            if key not in links and any(hit.verdict == "blank" for hit in sightings.get(key, ()))
+        ]
+        found = self.engine.counterparts.companies_with(
+            [row for _, row in asked], self.engine.counterparts.key_properties
+        )
+        return {key for (key, _), among in zip(asked, found, strict=True) if len(among) > 1}
 
     def _read_dataverse(self, to_read: Sequence[tuple[Case, str]]) -> None:
         if not to_read:
@@ -314,7 +349,7 @@ class InitialSync:
         for cases in _chunks(self._again, self.lane.settings.page_size):
             for case in cases:
                 case.attempts += 1
-                case.searched = False
+                case.search_again()
             self.engine.recorder.reload_links(cases)
             self.engine.read_fresh(cases)
             self.engine.process_until_settled(cases)

@@ -8,11 +8,14 @@ whatever happened to the answer; so a crash between write and record can't be mi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.state.records import Link
 from tasks.sync.diff import UNKNOWN, Digests, Flags
+from tasks.sync.images import is_image
 from tasks.sync.lane import Lane
 
 
@@ -92,9 +95,18 @@ class Layouts:
         return None if target is None or source is None else (target, source)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One side of one row as just read: digests and texts of its values, shape (pairs,)."""
+
+    digests: Digests
+    texts: npt.NDArray[np.object_]
+
+
 def settle_intent(
     intent: tuple[Digests, Digests],
-    now: Digests,
+    target_now: Standing,
+    source_now: Standing,
     base_target: Digests,
     base_source: Digests,
     *,
@@ -105,7 +117,7 @@ def settle_intent(
 
     Args:
         intent: Digests about to stand on the target, and those of the source they came from; 0 = not part of the write.
-        now: Digests of the target as just read.
+        target_now, source_now: Both sides as just read.
         created: The write was a create and the row is there: it happened, whatever became of single values.
         ours: The row moved since the intent was noted, and the target names us as the last to modify it: it happened, and what
             differs is the service's own normalization.
@@ -113,18 +125,23 @@ def settle_intent(
     Returns: the pairs that the service normalized.
     """
     target, source = intent
+    now = target_now.digests
     part = target != UNKNOWN
     hit = part & (now == target)
     base_target[hit] = target[hit]
     base_source[hit] = source[hit]
     normalized: Flags = np.zeros(part.shape, dtype=bool)
     rest = part & ~hit
+    # nobody says who wrote this: it is ours where it is what the service may have made of a value that still stands at its source
+    doubtful = rest & (now != base_target) & (source_now.digests == source)
+    for p in np.flatnonzero(doubtful).tolist():
+        normalized[p] = is_image(str(source_now.texts[p]), str(target_now.texts[p]))
     if created:
         base_source[rest] = source[rest]
         # if somebody else changed the row after we made it, the difference is that person's edit
         base_target[rest] = target[rest]
     if ours:
         normalized = np.asarray(rest, dtype=bool)
-        base_source[rest] = source[rest]
-        base_target[rest] = now[rest]
+    base_source[normalized] = source[normalized]
+    base_target[normalized] = now[normalized]
     return normalized

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.connectors.side import Outcome
 from tasks.state.leases import Lease
@@ -20,6 +21,7 @@ from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Digests
+from tasks.sync.images import is_image
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
@@ -66,7 +68,7 @@ class Recorder:
                 if send.side == "dataverse":
                     changes.update(dataverse_id=send.chosen_id, raw_dataverse=None)
                 elif isinstance(send.operation.address, Mapping):
-                    changes.update(fno_key=dict(send.operation.address), raw_fno=None)
+                    changes.update(fno_key=dict(send.operation.address), fno_row=None, raw_fno=None)
             elif send.operation.kind == "update":
                 # both rows are there, and their ids known; half is what a create leaves that nobody has confirmed
                 changes["state"] = "paired"
@@ -165,9 +167,31 @@ class Recorder:
                 continue
             rows = [row for _, row in at]
             canonical = self._comparer.fno(rows) if side == "fno" else self._comparer.dataverse(rows)[0]
-            for (k, _), digest in zip(at, self._comparer.digests(canonical), strict=True):
-                out[k] = digest
+            for (k, row), digest, texts in zip(
+                at, self._comparer.digests(canonical), canonical.texts, strict=True
+            ):
+                trusted = k not in work.read_back or self._comparer.is_ours(row)
+                out[k] = digest if trusted else self._ours_of(work, k, digest, texts)
         return out
+
+    def _ours_of(self, work: Work, k: int, held: Digests, texts: npt.NDArray[np.object_]) -> Digests:
+        """What a target held right after our write, told from a row that was read some time later.
+
+        A value that is neither what we sent, nor the service's form of it, nor what stood there before, was set by somebody in
+        between: our own value is the base that makes it that person's edit.
+        """
+        send, comparison = work.sends[k], work.comparison
+        i = send.case
+        before, sent, sent_texts = (
+            (comparison.dataverse[i], comparison.fno[i], comparison.texts_fno[i])
+            if send.side == "dataverse"
+            else (comparison.fno[i], comparison.dataverse[i], comparison.texts_dataverse[i])
+        )
+        ours = held.copy()
+        for p in np.flatnonzero(send.pairs & (held != sent) & (held != before)).tolist():
+            if not is_image(str(sent_texts[p]), str(texts[p])):
+                ours[p] = sent[p]
+        return ours
 
     def _apply(
         self, work: Work, results: Results, send: Send, outcome: Outcome, held: Digests | None
@@ -189,7 +213,8 @@ class Recorder:
             name = f"{kind}d_{send.side}"
             setattr(counts, name, getattr(counts, name) + 1)
         elif outcome.status == "refused":
-            retry = kind == "create" and work.cases[i].attempts == 0
+            retry = kind == "create" and work.cases[i].refusals == 0
+            work.cases[i].refusals += 1
             results.not_written(send, unlink=kind == "create" and not retry)
             if retry:
                 # "already exists" can't be told from the text: look by key and let the diff decide

@@ -250,7 +250,7 @@ class Results:
             else replace(link, intent_fno=None, state=state)
         )
         self._touched.add(i)
-        if unlink and link.state == "half":
+        if unlink and state == "half":
             self.unlink.add(i)
 
     def count_normalized(self, notes: Notes, send: Send, held: Digests) -> None:

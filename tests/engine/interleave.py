@@ -156,6 +156,7 @@ class Scenario:
     connected: bool = True
     normalize: dict[Side, Normalize] = field(default_factory=lambda: {"fno": same, "dataverse": same})
     policy: str = "fno"
+    silent: tuple[Side, ...] = ()
     store: Callable[[], Any] = PlainStore
 
 
@@ -199,7 +200,9 @@ class Player:
             fno=[TABLES["fno"]],
             dataverse=[TABLES["dataverse"]],
         )
-        for side in SIDES:
+        for side, service in (("fno", self.world.fno), ("dataverse", self.world.dataverse)):
+            service.silent = side in scenario.silent
+            service.page_size = 1  # so that a user can step in between two pages of a scan
             self.memory(side).normalize = scenario.normalize[side]
             self._add(side, CANARY, ("c", "c"))
             values = scenario.start[side]
@@ -404,10 +407,10 @@ class Played:
     def _fate(self) -> Fate:
         if self._dead:
             raise Crash
-        fates: tuple[Fate, Fate, Fate] = ("answered", "lost", "never arrived")
+        fates: tuple[Fate, ...] = ("answered", "lost", "never arrived", "sent again")
         if not (self._active and self._faults):
             return "answered"
-        chosen = self._chooser.choose(3)
+        chosen = self._chooser.choose(len(fates))
         if chosen:
             self._faults -= 1
             self.ghost.unsure += 1
