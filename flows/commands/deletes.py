@@ -3,71 +3,83 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from flows.console import as_json, say
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
+from flows.commands.status import pair_of
+from flows.installation import installation
 
-app = typer.Typer(help="Deletes that wait for a person.", no_args_is_help=True)
+app = typer.Typer(help="Deletes that wait for a person's word.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
-MapName = Annotated[str, typer.Argument(metavar="MAP", help="Name of the map, as in `dualflow maps list`.")]
-Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
+SIDES = {"fno": "F&O", "dataverse": "Dataverse", None: ""}
 
 
 @app.command("list")
 def list_(
-    name: Annotated[str | None, typer.Argument(metavar="[MAP]", help="Only this map.")] = None,
-    json: Json = False,
+    map_: Annotated[str | None, typer.Argument(metavar="[MAP]", help="One map only.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Rows that are gone from one system and still stand in the other, because the brake holds their deletes.
+    """List what is held: rows that are gone from one side and would be deleted on the other, and lanes that stand still.
 
-    Example: dualflow deletes list "Customer groups"
+    Exit code 1 if there is anything. Example: dualflow deletes list
     """
-    from tasks.sync.approval import held
-    from tasks.sync.session import shared_session
+    with installation(note):
+        from tasks.state.store import Store
+        from tasks.sync.approval import held
+        from tasks.sync.settings import load_settings
 
-    session = shared_session()
-    found = held(session.store, session.pair, name)
-    if json:
-        as_json([asdict(each) for each in found])
-        return
-    if not found:
-        say("Nothing is held.")
-        return
-    table = Table("map", "company", "rows", "some of them", "why")
-    for each in found:
-        table.add_row(each.map, each.company, str(each.rows), ", ".join(each.keys), each.reason)
-    say(table)
-    say("Release them with `dualflow deletes approve MAP`, or restore the rows.")
+        settings = load_settings()
+        with Store.open(settings.state_url) as store:
+            found = held(store, pair_of(store, settings.fno_url), map_)
+
+    def show() -> None:
+        if not found:
+            console().print("nothing is held")
+            return
+        rows = [
+            (each.map, each.company, SIDES[each.gone_from], each.rows, ", ".join(each.keys), each.reason)
+            for each in found
+        ]
+        table("Held", ("map", "company", "gone from", "rows", "such as", "why"), rows)
+        console().print("Let them go with: dualflow deletes approve MAP --company CODE")
+
+    emit({"held": [asdict(each) for each in found]}, as_json, show)
+    if found:
+        leave(FINDINGS)
 
 
 @app.command()
 def approve(
-    name: MapName,
-    company: Company = None,
-    hours: Annotated[float, typer.Option("--hours", help="How long the approval lasts.")] = 24.0,
-    json: Json = False,
+    map_: Annotated[str, typer.Argument(metavar="MAP", help="Name of the map.")],
+    company: Annotated[str | None, typer.Option("--company", "-c", help="One company only.")] = None,
+    hours: Annotated[float, typer.Option(help="How long the approval holds.", min=0.1)] = 24,
+    as_json: AsJson = False,
 ) -> None:
-    """Let the held deletes of a map go through, no more than are held now, and set the map to work again.
+    """Let a map go on: the rows that `deletes list` shows may be deleted, no more than those.
 
-    Each row is looked at again before it is deleted: what came back meanwhile stays.
-
-    Example: dualflow deletes approve "Customer groups" --company usmf
+    The next delta run does it, and looks at each row once more before. Example: dualflow deletes approve "Customer groups" -c usmf
     """
-    from tasks.sync.approval import approve as release
-    from tasks.sync.session import shared_session
+    with installation(note):
+        from mappings.catalogue import Catalogue
+        from tasks.state.store import Store
+        from tasks.sync.approval import approve as let_go
+        from tasks.sync.settings import load_settings
 
-    session = shared_session()
-    released = release(
-        session.store, session.pair, name, company, timedelta(hours=hours), session.seams.now()
-    )
-    if json:
-        as_json([asdict(each) for each in released])
-        return
-    for each in released:
-        place = f"{each.map} {each.company}".strip()
-        say(f"{place}: {each.rows} row(s) released; the next `dualflow sync delta` settles them.")
+        settings = load_settings()
+        Catalogue.load([settings.maps_folder] if settings.maps_folder else []).get(map_)
+        with Store.open(settings.state_url) as store:
+            pair = pair_of(store, settings.fno_url)
+            done = let_go(store, pair, map_, company, timedelta(hours=hours), datetime.now(UTC))
+
+    def show() -> None:
+        for each in done:
+            what = f"{each.rows} deletes" if each.rows else "the changes that a scan found"
+            console().print(
+                f"{each.map}{f', company {each.company}' if each.company else ''}: {what} may go on"
+            )
+        console().print("The next delta run does it: dualflow sync delta")
+
+    emit({"approved": [asdict(each) for each in done]}, as_json, show)

@@ -1,240 +1,263 @@
-"""`dualflow maps`: the catalogue, read without touching any system."""
+"""`dualflow maps`: what the maps say, whether they are right, and how they depend on each other."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 
-from flows.console import as_json, say
+from flows import drawing
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
+from mappings.catalogue import Catalogue
+from mappings.errors import FatalError, MapError
+from mappings.model import Map
+from mappings.reader import read_map
+from mappings.validation import problems
 
-if TYPE_CHECKING:
-    from mappings.catalogue import Catalogue
-    from mappings.errors import MapError
-    from mappings.model import FieldPair, Map
+app = typer.Typer(
+    help="The maps: list, show, check, draw them. Nothing here needs a system.", no_args_is_help=True
+)
 
-app = typer.Typer(help="The maps: what is synced, and how.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "--folder", envvar="DUALFLOW_MAPS_FOLDER", help="Folder of your own maps, beside the shipped."
-    ),
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option("--folder", help="Folder of your own maps. Default: DUALFLOW_MAPS_FOLDER.", exists=False),
+]
+Areas = Annotated[
+    list[str] | None, typer.Option("--area", help="Maps of this business area only, may be repeated.")
 ]
 
 
-def _catalogue(folder: Path | None, *, validate: bool = True) -> Catalogue:
-    from mappings.catalogue import Catalogue
-
-    return Catalogue.load([folder] if folder else [], validate=validate)
-
-
-def _summary(each: Map) -> dict[str, Any]:
-    pairs = each.compared
-    return {
-        "map": each.name,
-        "version": each.version,
-        "area": each.area,
-        "solution": each.solution,
-        "fno": each.fno.set,
-        "fno_key": list(each.fno.key),
-        "dataverse": each.dataverse.table,
-        "key": list(each.dataverse.key),
-        "company": each.dataverse.company,
-        "both": sum(pair.to_fno and pair.to_dataverse for pair in pairs),
-        "to_dataverse": sum(pair.to_dataverse and not pair.to_fno for pair in pairs),
-        "to_fno": sum(pair.to_fno and not pair.to_dataverse for pair in pairs),
-        "constants": len(each.constants),
-        "verified": each.verified,
-    }
-
-
 @app.command("list")
-def list_(folder: Folder = None, json: Json = False) -> None:
-    """Every active map, in the order of the initial sync.
+def list_(area: Areas = None, folder: Folders = None, as_json: AsJson = False) -> None:
+    """List the active maps in the order of an initial sync.
 
-    Example: dualflow maps list --json
+    Example: dualflow maps list --area Customers
     """
-    catalogue = _catalogue(folder)
-    maps = [catalogue.maps[name] for wave in catalogue.order() for name in wave]
-    if json:
-        as_json([_summary(each) for each in maps])
-        return
-    table = Table("map", "F&O", "Dataverse", "area", "= > <", "per company")
-    for each in maps:
-        row = _summary(each)
-        table.add_row(
-            each.name,
-            each.fno.set,
-            each.dataverse.table,
-            each.area,
-            f"{row['both']} {row['to_dataverse']} {row['to_fno']}",
-            "yes" if each.company_specific else "",
+    chosen = _chosen(_catalogue(folder), None, area)
+
+    def show() -> None:
+        rows = [
+            (each.name, each.area, each.fno.set, each.dataverse.table, *_directions(each).values())
+            for each in chosen
+        ]
+        table(
+            f"{len(chosen)} maps: field pairs both ways (=), to Dataverse (>), to F&O (<)",
+            ("map", "area", "F&O", "Dataverse", "=", ">", "<"),
+            rows,
         )
-    say(table)
-    say(f"{len(maps)} maps. = both ways, > to Dataverse, < to F&O. More: `dualflow maps show MAP`.")
+
+    emit([_summary(each) for each in chosen], as_json, show)
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="MAP", help="Name of the map.")],
-    folder: Folder = None,
-    json: Json = False,
+    name: Annotated[str, typer.Argument(help="Name of the map.")],
+    folder: Folders = None,
+    as_json: AsJson = False,
 ) -> None:
-    """One map: keys, filters, field pairs, what it depends on.
+    """Show one map: keys, filters, field pairs, lookups, policies.
 
-    Example: dualflow maps show "Customers V3 to accounts"
+    Example: dualflow maps show "Customer groups"
     """
     catalogue = _catalogue(folder)
     each = catalogue.get(name)
-    if json:
-        as_json(
-            {
-                **_summary(each),
-                "file": str(each.file) if each.file else None,
-                "filters": {"fno": each.fno.filter, "dataverse": each.dataverse.filter},
-                "parents": sorted(parent.name for parent in catalogue.parents(each)),
-                "deferred": sorted(parent.name for parent in catalogue.deferred(each)),
-                "pairs": [pair.id for pair in each.fields],
-            }
+
+    def print_map() -> None:
+        out = console()
+        out.print(
+            f"{each.name} ({each.template}, version {each.version}; {each.area}, {each.solution})",
+            style="bold",
         )
-        return
-    say(f"{each.name} ({each.area}, {each.solution}, form {each.version})", style="bold")
-    if each.about:
-        say(each.about)
-    say(f"F&O {each.fno.set}, key {', '.join(each.fno.key)}, filter {each.fno.filter or 'none'}")
-    say(
-        f"Dataverse {each.dataverse.table}, key {', '.join(each.dataverse.key)}, filter {each.dataverse.filter or 'none'}"
-    )
-    parents = sorted(parent.name for parent in catalogue.parents(each))
-    say(f"after: {', '.join(parents) or 'nothing'}")
-    deferred = sorted(parent.name for parent in catalogue.deferred(each))
-    if deferred:
-        say(f"patched when they come: {', '.join(deferred)}")
-    table = Table("F&O", "", "Dataverse", "value")
-    for pair in each.fields:
-        table.add_row(pair.fno or "", pair.symbol, pair.dataverse or "", _value(pair))
-    say(table)
+        out.print(each.about.strip(), soft_wrap=True)
+        out.print(f"\nF&O        {each.fno.set}, key {', '.join(each.fno.key)}", soft_wrap=True)
+        if each.fno.filter:
+            out.print(f"           filter {each.fno.filter}", soft_wrap=True)
+        out.print(f"Dataverse  {each.dataverse.table}, key {', '.join(each.dataverse.key)}", soft_wrap=True)
+        if each.dataverse.filter:
+            out.print(f"           filter {each.dataverse.filter}", soft_wrap=True)
+        needs = sorted(parent.name for parent in catalogue.parents(each))
+        out.print(f"Needs      {', '.join(needs) or 'no other map'}", soft_wrap=True)
+        later = sorted(parent.name for parent in catalogue.deferred(each))
+        if later:
+            out.print(f"Patched    afterwards: references to {', '.join(later)}", soft_wrap=True)
+        out.print(f"Conflicts  {each.conflict}; file {each.file}", soft_wrap=True)
+        table(
+            "\nField pairs",
+            ("F&O", "", "Dataverse", "values, default"),
+            [
+                (
+                    pair.fno or f"= {pair.constant}",
+                    pair.symbol,
+                    pair.dataverse or f"= {pair.constant}",
+                    ", ".join(f"{of}: {to}" for of, to in (pair.values or {}).items())
+                    + (f"default {pair.default}" if pair.default else ""),
+                )
+                for pair in each.fields
+            ],
+        )
 
-
-def _value(pair: FieldPair) -> str:
-    if pair.constant is not None:
-        return f"= {pair.constant}"
-    parts = [f"{left}: {right}" for left, right in (pair.values or {}).items()]
-    if pair.default is not None:
-        parts.append(f"default {pair.default}")
-    return ", ".join(parts[:4]) + (" …" if len(parts) > 4 else "")
+    emit({**_summary(each), **each.model_dump(mode="json", by_alias=True)}, as_json, print_map)
 
 
 @app.command()
 def validate(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Only these files, each on its own.")
+        list[Path] | None,
+        typer.Argument(metavar="[FILES]...", help="Only these, each on its own.", exists=True),
     ] = None,
-    folder: Folder = None,
-    json: Json = False,
+    folder: Folders = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check the maps, each alone and all together; exit code 1 if something is wrong.
+    """Check all maps, alone and together, without any system: names, keys, filters, value maps, lookups, cycles.
 
-    Example: dualflow maps validate --folder my-maps
+    Exit code 1 if something is wrong. Example: dualflow maps validate --folder my-maps
     """
-    from mappings.errors import MapError
-
-    found: list[MapError] = []
+    findings: list[MapError] = []
     warnings: tuple[str, ...] = ()
-    count = 0
+    maps = 0
     try:
         if files:
-            from mappings import validation
-            from mappings.reader import read_map
-
+            maps = len(files)
             for file in files:
-                found += validation.problems(read_map(file))
-                count += 1
+                findings += problems(read_map(file))
         else:
-            catalogue = _catalogue(folder, validate=False)
-            count = len(catalogue.maps)
-            found += catalogue.problems()
-            warnings = catalogue.warnings()
-    except MapError as unreadable:
-        found += [unreadable, *unreadable.also]
-    if json:
-        as_json(
-            {
-                "maps": count,
-                "problems": [_problem(error) for error in found],
-                "warnings": list(warnings),
-            }
-        )
-    else:
-        for error in found:
-            say(str(error), style="red")
-        for warning in warnings:
-            say(f"note: {warning}", style="dim")
-        say(f"{count} maps, {len(found)} problem(s).")
-    if found:
-        raise typer.Exit(1)
+            catalogue = Catalogue.load(_folders(folder))
+            maps, warnings = len(catalogue.maps), catalogue.warnings()
+    except MapError as error:
+        findings += [error, *error.also]
 
+    def print_findings() -> None:
+        out = console()
+        for each in findings:
+            out.print(f"{each.message}", markup=False, soft_wrap=True)
+            if each.remedy:
+                out.print(f"  → {each.remedy}", markup=False, soft_wrap=True)
+        if findings:
+            out.print(f"{len(findings)} findings")
+        else:
+            out.print(
+                f"{maps} maps are right"
+                + (f", {len(warnings)} notes (--json shows them)" if warnings else "")
+            )
 
-def _problem(error: MapError) -> dict[str, Any]:
-    return {
-        "file": error.file,
-        "line": error.line,
-        "field": error.field,
-        "code": error.code,
-        "message": error.problem,
-        "remedy": error.remedy,
-    }
+    found = {"maps": maps, "findings": [_finding(each) for each in findings], "warnings": list(warnings)}
+    emit(found, as_json, print_findings)
+    if findings:
+        leave(FINDINGS)
 
 
 @app.command()
 def graph(
-    form: Annotated[
-        Literal["mermaid", "svg"], typer.Option("--format", help="mermaid for documents, svg to look at.")
-    ] = "mermaid",
-    area: Annotated[
-        str | None, typer.Option("--area", help="Only the maps of one area and what they need.")
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[MAPS]...", help="Maps. Default: all.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file.")] = None,
-    folder: Folder = None,
-    json: Json = False,
+    area: Areas = None,
+    form: Annotated[
+        Literal["mermaid", "svg", "dot"], typer.Option("--format", help="What to write.")
+    ] = "mermaid",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File; its ending tells the format.")
+    ] = None,
+    related: Annotated[bool, typer.Option(help="Also draw what the chosen maps depend on.")] = True,
+    folder: Folders = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Draw which map needs which; deferred references are dashed.
+    """Draw which map needs which: solid arrows order the initial sync, dotted ones are patched afterwards.
 
-    Example: dualflow maps graph --format svg -o maps.svg
+    An arrow that others already imply is left out. Example: dualflow maps graph --area Customers -o customers.svg
     """
-    from flows.drawing import mermaid, svg
-
     catalogue = _catalogue(folder)
-    names = set(catalogue.maps)
-    if area is not None:
-        own = [each.name for each in catalogue.maps.values() if each.area.casefold() == area.casefold()]
-        if not own:
-            areas = sorted({each.area for each in catalogue.maps.values()})
-            raise typer.BadParameter(f"no map of area {area!r}; there are {', '.join(areas)}")
-        names = {*own, *catalogue.related(own)}
-    waves = [[name for name in wave if name in names] for wave in catalogue.order()]
-    edges = sorted(
-        {
-            (edge.parent, edge.child, edge.deferred)
-            for edge in catalogue.graph_edges()
-            if edge.parent in names and edge.child in names and edge.kind != "company"
-        }
-    )
-    if json:
-        as_json(
-            {
-                "waves": waves,
-                "edges": [{"from": parent, "to": child, "deferred": late} for parent, child, late in edges],
-            }
-        )
+    chosen = {each.name for each in _chosen(catalogue, names, area)}
+    if related:
+        chosen = set(catalogue.related(chosen))
+    if as_json:
+        direct, patched = drawing.arrows(catalogue, chosen)
+        edges = [{"from": parent, "to": child, "patched": False} for parent, child in direct]
+        edges += [{"from": parent, "to": child, "patched": True} for parent, child in patched]
+        waves = [[name for name in wave if name in chosen] for wave in catalogue.order()]
+        emit({"waves": [wave for wave in waves if wave], "edges": edges}, True, lambda: None)
         return
-    text = mermaid(waves, edges) if form == "mermaid" else svg(waves, edges)
-    if out is None:
-        typer.echo(text)
+    if output is not None:
+        form = _form(output, form)
+    text = {"mermaid": drawing.mermaid, "svg": drawing.svg, "dot": drawing.dot}[form](catalogue, chosen)
+    if output is None:
+        print(text)
     else:
-        out.write_text(text, encoding="utf-8")
-        say(f"Written to {out}.")
+        output.write_text(text, encoding="utf-8")
+        note(f"{len(chosen)} maps drawn into {output}")
+
+
+def _form(output: Path, form: Literal["mermaid", "svg", "dot"]) -> Literal["mermaid", "svg", "dot"]:
+    endings: dict[str, Literal["mermaid", "svg", "dot"]] = {
+        ".svg": "svg",
+        ".dot": "dot",
+        ".gv": "dot",
+        ".mmd": "mermaid",
+        ".md": "mermaid",
+    }
+    return endings.get(output.suffix.lower(), form)
+
+
+def _folders(folders: list[Path] | None) -> list[Path]:
+    own = os.environ.get("DUALFLOW_MAPS_FOLDER")
+    return folders or ([Path(own)] if own else [])
+
+
+def _catalogue(folders: list[Path] | None) -> Catalogue:
+    return Catalogue.load(_folders(folders))
+
+
+def _chosen(catalogue: Catalogue, names: list[str] | None, areas: list[str] | None) -> list[Map]:
+    """Maps by name and area, in the order of an initial sync."""
+    known = sorted({each.area for each in catalogue.maps.values()})
+    for area in areas or ():
+        if area not in known:
+            raise FatalError(
+                f"there is no area “{area}” among the active maps",
+                code="no_such_area",
+                remedy=f"known are {', '.join(known)}",
+            )
+    wanted = {catalogue.get(name).name for name in names} if names else set(catalogue.maps)
+    ordered = [catalogue.maps[name] for wave in catalogue.order() for name in wave]
+    return [each for each in ordered if each.name in wanted and (not areas or each.area in areas)]
+
+
+def _directions(each: Map) -> dict[str, int]:
+    pairs = each.compared
+    return {
+        "both": sum(pair.to_dataverse and pair.to_fno for pair in pairs),
+        "to_dataverse": sum(pair.to_dataverse and not pair.to_fno for pair in pairs),
+        "to_fno": sum(pair.to_fno and not pair.to_dataverse for pair in pairs),
+    }
+
+
+def _summary(each: Map) -> dict[str, Any]:
+    return {
+        "map": each.name,
+        "template": each.template,
+        "version": each.version,
+        "area": each.area,
+        "solution": each.solution,
+        "verified": each.verified,
+        "fno": {"set": each.fno.set, "key": list(each.fno.key)},
+        "dataverse": {
+            "table": each.dataverse.table,
+            "key": list(each.dataverse.key),
+            "company": each.dataverse.company,
+        },
+        "directions": _directions(each),
+        "hash": each.hash,
+    }
+
+
+def _finding(error: MapError) -> dict[str, Any]:
+    return {
+        "file": error.file,
+        "line": error.line,
+        "field": error.field,
+        "problem": error.problem,
+        "code": error.code,
+        "remedy": error.remedy,
+    }

@@ -1,0 +1,41 @@
+"""The command `dualflow`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from flows.commands import deletes, demo, maps, sandbox, status, sync, up, verify
+from flows.commands.output import explain
+from mappings.errors import DualflowError
+
+app = typer.Typer(
+    name="dualflow",
+    help="Keeps Dynamics 365 Finance & Operations and Dataverse equal, in both directions.",
+    epilog="Start with: dualflow demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demo.demo)
+app.command()(up.up)
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(maps.app, name="maps")
+app.add_typer(sync.app, name="sync")
+app.command()(status.status)
+app.command()(verify.verify)
+app.add_typer(deletes.app, name="deletes")
+
+
+def main() -> None:
+    """Run the command line; errors that we know end in two lines and an exit code, never in a traceback."""
+    try:
+        app()
+    except DualflowError as error:
+        sys.exit(explain(error))
+
+
+if __name__ == "__main__":
+    main()

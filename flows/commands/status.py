@@ -1,0 +1,128 @@
+"""`dualflow status`: how every map stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
+from flows.installation import installation
+from mappings.errors import FatalError
+
+if TYPE_CHECKING:
+    from tasks.state.store import Store
+
+
+COLUMNS = {
+    "map": "map",
+    "company": "company",
+    "state": "state",
+    "links": "links",
+    "half": "half",
+    "detached": "detached",
+    "inbox": "inbox",
+    "waiting": "waiting",
+    "parked": "parked",
+    "held": "held",
+    "open": "open",
+    "conflicts": "conflicts",
+    "no base": "no_base",
+    "normalized": "normalized",
+    "drift": "drift",
+    "not kept": "not_kept",
+}
+
+
+def status(
+    every: Annotated[bool, typer.Option("--all", help="Also the lanes where nothing is left to do.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the maps' states, what waits, is parked or in conflict, each feed's age, the last runs.
+
+    Reads the state only: it answers also when a system is down. Exit code 1 if a person should look at something.
+    Example: dualflow status --json
+    """
+    with installation(note):
+        found = _read()
+
+    def show() -> None:
+        busy = [lane for lane in found.lanes if every or _to_do(lane)]
+        count = sum(lane.links for lane in found.lanes)
+        table(
+            f"{len(found.lanes)} lanes, {count:,} paired rows"
+            + ("" if every else "; those with something to tell:"),
+            tuple(COLUMNS),
+            [[getattr(lane, name) for name in COLUMNS.values()] for lane in busy],
+        )
+        oldest = [feed for feed in found.feeds if feed.seconds is not None]
+        if oldest:
+            ages = sorted(feed.seconds or 0 for feed in oldest)
+            console().print(f"{len(found.feeds)} feeds, asked {ages[0]:,.0f} to {ages[-1]:,.0f} seconds ago")
+        table(
+            "Last runs",
+            ("run", "kind", "started", "seconds", "verdict"),
+            [
+                (run["run"], run["kind"], f"{run['started']:%F %T}", run["seconds"], run["verdict"])
+                for run in found.runs
+            ],
+        )
+        for finding in found.findings:
+            console().print(f"! {finding}", style="red")
+
+    emit(found.to_json(), as_json, show)
+    if found.findings:
+        leave(FINDINGS)
+
+
+def _to_do(lane: Any) -> bool:
+    told = (
+        lane.half,
+        lane.inbox,
+        lane.waiting,
+        lane.parked,
+        lane.held,
+        lane.open,
+        lane.not_kept,
+        lane.conflicts,
+    )
+    return lane.state != "running" or any(told)
+
+
+def _read() -> Any:
+    from mappings.catalogue import Catalogue
+    from tasks.state.store import Store
+    from tasks.sync import status as standing
+    from tasks.sync.settings import load_settings
+
+    settings = load_settings()
+    catalogue = Catalogue.load([settings.maps_folder] if settings.maps_folder else [])
+    with Store.open(settings.state_url) as store:
+        return standing.status(store, pair_of(store, settings.fno_url), catalogue, datetime.now(UTC))
+
+
+def pair_of(store: Store, fno_url: str) -> int:
+    """The pair of environments that the settings mean, found without asking either.
+
+    Where an F&O environment was connected to one Dataverse after another, it is the pair that ran last.
+
+    Raises:
+        FatalError: nothing ran with this F&O environment.
+    """
+    address = urlsplit(fno_url)
+    environment = f"{address.hostname}{address.path.rstrip('/')}"
+    known = [pair for pair, (fno, _) in store.pairs().items() if fno == environment]
+    if not known:
+        raise FatalError(
+            f"nothing ran with {environment} yet",
+            code="no_state",
+            remedy="begin with `dualflow sync initial`, or correct DUALFLOW_STATE_URL",
+        )
+
+    def last_run(pair: int) -> int:
+        with store.read() as state:
+            return max((run.id for run in state.runs(pair, limit=1)), default=0)
+
+    return max(known, key=last_run)
