@@ -333,7 +333,8 @@ class Played:
         with player.store.read() as state:
             links = state.iterate_links(player.world.session.pair, "Rows", "", 0, 100)
             listed = state.count_inbox(player.world.session.pair)
-        return [player.memory(side).version for side in SIDES], links, listed
+            initial = state.lane(player.world.session.pair, "Rows", "").initial
+        return [player.memory(side).version for side in SIDES], links, listed, initial
 
     # interference
 
