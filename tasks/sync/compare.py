@@ -46,6 +46,19 @@ class Comparer:
             return np.ones(len(rows), dtype=bool)
         return mask(self._dataverse_filter, rows, self._lane.dataverse_table)
 
+    def takes_new(self, side: SideName, bodies: Sequence[Row]) -> list[bool]:
+        """Would a side's filter take the rows that these bodies make? Yes, where it reads what the service itself fills in.
+
+        A row that its own side would not hand back is not made there: it could only be detached at once.
+        """
+        node = self._fno_filter if side == "fno" else self._dataverse_filter
+        if node is None or not bodies:
+            return [True] * len(bodies)
+        table = self._lane.fno_table if side == "fno" else self._lane.dataverse_table
+        read = expressions.fields_of(node)
+        verdicts = mask(node, bodies, table).tolist()
+        return [taken or not read <= body.keys() for taken, body in zip(verdicts, bodies, strict=True)]
+
     def fno(self, rows: Sequence[Row]) -> Canonical:
         """Canonical values of F&O rows."""
         return canonical_fno(self._lane.layout, rows)

@@ -215,8 +215,9 @@ def merge(
         dataverse_wins = conflict & ~by_fno
 
     # no base: the master's value wins, but its emptiness doesn't blank a value unless the map says so
-    fno_empty = ~any_of(fno != empty)
-    dataverse_empty = ~any_of(dataverse != empty)
+    # (judged by what differs: an amount is not blanked because the currency beside it is filled on both sides)
+    fno_empty = ~any_of(differ & (fno != empty))
+    dataverse_empty = ~any_of(differ & (dataverse != empty))
     if master == "fno":
         base_by_fno = ~(fno_empty & ~dataverse_empty) if keep_values else np.ones_like(no_base)
     else:

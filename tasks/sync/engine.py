@@ -46,7 +46,7 @@ class Engine:
         self.lookups = Lookups(lane)
         self.comparer = Comparer(lane, self.lookups)
         self.notes = Notes(lane)
-        self.sends = Sends(lane, self.lookups, self.notes)
+        self.sends = Sends(lane, self.lookups, self.comparer, self.notes)
         self.counterparts = Counterparts(lane, self.comparer, self.sends, self.dataverse_columns)
         self.evidence = Evidence(lane, self.notes, self.sends)
         self.recorder = Recorder(lane, lease, self.notes, self.comparer)

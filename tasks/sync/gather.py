@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from tasks.connectors.side import Row
 from tasks.state.records import InboxEntry, Link
-from tasks.sync.cases import Case, fno_address, fno_row_id, relink
+from tasks.sync.cases import Case, fno_address, fno_name, fno_row_id, relink
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import LINK
+from tasks.sync.lane import Lane
 
 Found = list[tuple[InboxEntry | None, Row]]
 
@@ -46,7 +47,7 @@ class _New:
     fno: Found = field(default_factory=list)
     dataverse: Found = field(default_factory=list)
 
-    def cases(self) -> list[Case]:
+    def cases(self, lane: Lane) -> list[Case]:
         """One case where one row of each side at most has the key; else nobody can say which belong together."""
         if len(self.fno) <= 1 and len(self.dataverse) <= 1:
             case = Case(
@@ -57,8 +58,12 @@ class _New:
             return [case]
         cases = []
         for found, side in ((self.fno, "fno"), (self.dataverse, "dataverse")):
-            for e, row in found:
-                case = Case(rival="rows of the same batch" if len(found) > 1 else "")
+            names = [
+                fno_name(lane.map.fno.key, row) if side == "fno" else str(row[lane.dataverse_table.id_column])
+                for _, row in found
+            ]
+            for place, (e, row) in enumerate(found):
+                case = Case(rival=", ".join(names[:place] + names[place + 1 :]))
                 setattr(case, side, row)
                 case.entries = [] if e is None else [e]
                 cases.append(case)
@@ -181,7 +186,12 @@ class _Gathering:
         for number, case in self._linked.items():
             others += self._settle_fno(case, self._fno.get(number, []))
             others += self._settle_dataverse(case, self._dataverse.get(number, []))
-        return linked + [case for new in self._new.values() for case in new.cases()] + self._keyless + others
+        return (
+            linked
+            + [case for new in self._new.values() for case in new.cases(self._lane)]
+            + self._keyless
+            + others
+        )
 
     def _settle_fno(self, case: Case, found: Found) -> list[Case]:
         """The link's row is the one with its record id, wherever its key went; without one, the one with its key."""

@@ -175,7 +175,10 @@ class InitialSync:
                 else {}
             )
             linked_already = state.links_by_id(
-                lane.pair, lane.map.name, lane.company, [hit.row for hits in sightings.values() for hit in hits]
+                lane.pair,
+                lane.map.name,
+                lane.company,
+                [hit.row for hits in sightings.values() for hit in hits],
             )
         unmatched = [
             row for key, row in zip(keys, rows, strict=True) if key not in links and key not in sightings

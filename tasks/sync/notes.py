@@ -190,14 +190,14 @@ class Notes:
         )
 
     def park_duplicate(self, work: Work, i: int, rival: str) -> None:
-        """Two rows of one side fold to one key; the one that came first is paired."""
+        """Two rows of one side fold to one key; which of them is meant, a person has to say."""
         case = work.cases[i]
         side = "F&O" if case.fno is not None else "Dataverse"
         self.park(
             work,
             i,
             "duplicate",
-            f"{self._about(work, i)}: another row is paired under this key already ({rival!r}; case and trailing blanks"
+            f"{self._about(work, i)}: another row has this key too ({rival}; case and trailing blanks"
             " don't count)",
             f"merge the two rows of {side}, or give one of them another key",
             kind="duplicate",

@@ -21,6 +21,7 @@ from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Digests
+from tasks.sync.feeds import entry, link_name
 from tasks.sync.images import is_image
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
@@ -281,10 +282,13 @@ class Recorder:
             if self._listed(tx):
                 self._clear(tx, work, results)
             entries = [
-                entry for i, case in enumerate(work.cases) if i not in results.again for entry in case.entries
+                each for i, case in enumerate(work.cases) if i not in results.again for each in case.entries
             ]
             if entries:
                 tx.drop_inbox(entries)
+            filled_in = results.filled_in()
+            if filled_in:
+                tx.put_inbox([entry(lane, "fno", link_name(link), "upsert") for link in filled_in])
             if work.parked:
                 tx.park(work.parked)
             if work.waiting:

@@ -85,6 +85,8 @@ class Results:
         self._touched: set[int] = set(work.detach)
         self._written: set[tuple[int, SideName]] = set()
         self._inserts: list[int] = []
+        self.look_again: set[int] = set()
+        """New rows in which the service filled in more than it was sent: that flows back at once."""
         self.clean: list[int] = []
         self._clean: frozenset[int] = frozenset()
         flowing = lane.directions.pair_to_dataverse
@@ -214,6 +216,12 @@ class Results:
         self.links[i] = link
         self._touched.add(i)
         self._written.add((i, send.side))
+        if held is not None:
+            back = (
+                lane.directions.pair_to_fno if send.side == "dataverse" else lane.directions.pair_to_dataverse
+            )
+            if (~send.pairs & back & (held != lane.empty)).any():
+                self.look_again.add(i)
 
     def updated(self, send: Send, outcome: Outcome, held: Digests | None) -> None:
         """The units that were sent stand on the target as the service says."""
@@ -328,6 +336,10 @@ class Results:
                 self._inserts.append(i)
         deletes = [link.id for i in self.unlink if self.links[i] is not None and (link := self._link(i)).id]
         return inserts, updates, deletes
+
+    def filled_in(self) -> list[Link]:
+        """Links of the new rows to look at again."""
+        return [self._link(i) for i in sorted(self.look_again)]
 
     def inserted(self, ids: Sequence[int]) -> None:
         """Give new links the ids that the state chose."""

@@ -6,13 +6,14 @@ A row that can't be sent is parked or waits, with the field named; the rows besi
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tasks.connectors.side import Operation, SideName
 from tasks.sync.cases import Case, Comparison, Send, Work, version_of
+from tasks.sync.compare import Comparer
 from tasks.sync.diff import Flags, Merge
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.lookups import Bound, Lookups, MissingParent
@@ -24,9 +25,10 @@ from tasks.transform.canonical import Problem
 class Sends:
     """Builds the operations of one lane's batches."""
 
-    def __init__(self, lane: Lane, lookups: Lookups, notes: Notes) -> None:
+    def __init__(self, lane: Lane, lookups: Lookups, comparer: Comparer, notes: Notes) -> None:
         self._lane = lane
         self._lookups = lookups
+        self._comparer = comparer
         self._notes = notes
         table = lane.dataverse_table
         self._navigation = {
@@ -62,9 +64,13 @@ class Sends:
         # a lookup that names nobody in the whole page needs no look at each row
         columns = [c for c in columns if any(bound[c])]
         common = self._dataverse_stamp()
+        takes = self._comparer.takes_new("dataverse", bodies)
         id_column = lane.dataverse_table.id_column
         new_ids = random_ids(len(at))
         for place, i in enumerate(at):
+            if not takes[place]:
+                lane.counts.out_of_scope += 1
+                continue
             body: dict[str, Any] = bodies[place]
             pairs = flowing
             parents = [(c, bound[c][place]) for c in columns]
@@ -86,27 +92,56 @@ class Sends:
             work.sends.append(Send(i, "dataverse", Operation("create", body), pairs, chosen_id=row_id))
 
     def creates_to_fno(self, work: Work, at: Sequence[int]) -> None:
-        """Whole new rows for F&O; a row without its key is not yet eligible and is left alone."""
+        """Whole new rows for F&O; a row without its key is not yet eligible and is left alone.
+
+        What is empty in Dataverse is not sent: F&O fills in its own defaults and numbers, which then flow back as its change.
+        """
         lane, comparison = self._lane, work.comparison
         rows = [_row(work.cases[i].dataverse) for i in at]
         parts = {column: [values[i] for i in at] for column, values in comparison.parents.parts.items()}
         bodies = payload.to_fno(lane.layout, rows, lookups=parts, create=True)
         flowing = lane.directions.pair_to_fno
         columns = [c for c in self._lookups.columns if flowing[self._lookups.pairs_of(c)].any()]
+        filled = [self._filled(rows[place], parts, place) & flowing for place in range(len(at))]
+        for body, pairs in zip(bodies, filled, strict=True):
+            self._leave_out_empty(body, pairs)
+        takes = self._comparer.takes_new("fno", bodies)
         for place, i in enumerate(at):
-            body: dict[str, Any] = bodies[place]
+            body = bodies[place]
             if lane.company:
                 body[COMPANY_PROPERTY] = lane.company
-            if any(body.get(name) in (None, "") for name in lane.key_properties):
+            if not takes[place] or any(body.get(name) in (None, "") for name in lane.key_properties):
                 lane.counts.out_of_scope += 1
                 continue
-            pairs = flowing.copy()
+            pairs = filled[place]
             if not self._parents_in_fno(work, i, columns, pairs, body, create=True):
                 continue
             if self._refuse(work, i, "fno", pairs):
                 continue
             address = {name: body[name] for name in lane.map.fno.key}
             work.sends.append(Send(i, "fno", Operation("create", body, address=address), pairs))
+
+    def _filled(self, row: Mapping[str, Any], parts: Mapping[str, Sequence[Any]], place: int) -> Flags:
+        """Pairs that a Dataverse row has something to say about, be it the map's default."""
+        return np.array(
+            [
+                plan.pair.default is not None
+                or (
+                    parts[plan.lookup][place] is not None
+                    if plan.lookup is not None and plan.lookup in parts
+                    else row.get(plan.dataverse.name) not in (None, "")
+                )
+                for plan in self._lane.layout.pairs
+            ],
+            dtype=bool,
+        )
+
+    def _leave_out_empty(self, body: dict[str, Any], pairs: Flags) -> None:
+        layout = self._lane.layout
+        kept = {layout.pairs[p].pair.fno for p in np.flatnonzero(pairs)} | layout.constants_to_fno.keys()
+        for plan in layout.pairs:
+            if plan.pair.fno not in kept:
+                body.pop(str(plan.pair.fno), None)
 
     def addresses_of(self, work: Work, at: Sequence[int]) -> list[dict[str, Any] | None]:
         """The F&O key that each Dataverse row would get; None where part of it is empty."""
