@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from mappings.metadata import Column, Table
 from tasks.sync.seams import Crash
-from tests.engine.memory import ENGINE, Fate, Memory, Normalize, text
+from tests.engine.memory import ENGINE, Fate, Memory, MemorySide, Normalize, text
 from tests.engine.plainstore import PlainStore
 from tests.engine.world import World
 
@@ -141,7 +142,7 @@ class Scenario:
         cycles: Runs of the engine during which users interfere.
         start: Values of the row on each side before the start; None = not there.
         connected: The initial sync is over when the interleaving begins.
-        first: Kinds of edits that may come first; used to leave out mirror images.
+        mirrored: Both fields can be edited alike, so the first edit that concerns a field may be taken to concern A.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Scenario:
     normalize: dict[Side, Normalize] = field(default_factory=lambda: {"fno": same, "dataverse": same})
     policy: str = "fno"
     silent: tuple[Side, ...] = ()
+    mirrored: bool = False
     store: Callable[[], Any] = PlainStore
 
 
@@ -200,7 +202,7 @@ class Player:
             fno=[TABLES["fno"]],
             dataverse=[TABLES["dataverse"]],
         )
-        for side, service in (("fno", self.world.fno), ("dataverse", self.world.dataverse)):
+        for side, service in self.services():
             service.silent = side in scenario.silent
             service.page_size = 1  # so that a user can step in between two pages of a scan
             self.memory(side).normalize = scenario.normalize[side]
@@ -220,6 +222,10 @@ class Player:
 
     def memory(self, side: Side) -> Memory:
         return self.world.fno_memory if side == "fno" else self.world.dataverse_memory
+
+    def services(self) -> tuple[tuple[Side, MemorySide], tuple[Side, MemorySide]]:
+        """Both sides as the engine sees them."""
+        return ("fno", self.world.fno), ("dataverse", self.world.dataverse)
 
     def _add(self, side: Side, code: str, values: tuple[str, str]) -> None:
         names = NAMES[side]
@@ -339,12 +345,14 @@ class Played:
     # interference
 
     def _listen(self) -> None:
-        world = self.player.world
-        for side, service in (("fno", world.fno), ("dataverse", world.dataverse)):
-            service.before = lambda _, side=side: self._user(side)
-            service.after = lambda kind, side=side: self._wrote(side, kind)
+        for side, service in self.player.services():
+            service.before = partial(self._requested, side)
+            service.after = partial(self._wrote, side)
             service.fate = self._fate
         self.player.store.effect = lambda: self._effect("commit")
+
+    def _requested(self, side: Side, _: str) -> None:
+        self._user(side)
 
     def _user(self, side: Side) -> None:
         if self._dead:
@@ -364,6 +372,8 @@ class Played:
             self._do(possible[chosen - 1])
 
     def _can(self, edit: Edit) -> bool:
+        if self.scenario.mirrored and edit.field == "B" and not self.ghost.events:
+            return False
         return (self.player.row(edit.side) is None) == (edit.kind == "create")
 
     def _do(self, edit: Edit) -> None:

@@ -101,7 +101,8 @@ class PlainReader:
     def parents_by_key(
         self, pair: int, table_name: str, company: str, keys: Iterable[str]
     ) -> dict[str, list[Link]]:
-        wanted, found = set(keys), {}
+        wanted = set(keys)
+        found: dict[str, list[Link]] = {}
         for link in self.t.links.values():
             if link.table == table_name and link.company == company and link.key in wanted:
                 found.setdefault(str(link.key), []).append(link)
@@ -110,7 +111,8 @@ class PlainReader:
     def parents_by_dataverse_id(
         self, pair: int, table_name: str, ids: Iterable[str]
     ) -> dict[str, list[Link]]:
-        wanted, found = set(ids), {}
+        wanted = set(ids)
+        found: dict[str, list[Link]] = {}
         for link in self.t.links.values():
             if link.table == table_name and link.dataverse_id in wanted:
                 found.setdefault(str(link.dataverse_id), []).append(link)
@@ -133,7 +135,8 @@ class PlainReader:
     def sightings_by_key(
         self, pair: int, map: str, company: str, side: str, keys: Iterable[str]
     ) -> dict[str, list[Sighting]]:
-        wanted, found = set(keys), {}
+        wanted = set(keys)
+        found: dict[str, list[Sighting]] = {}
         for seen in self._seen(map, company, side):
             if seen.key in wanted:
                 found.setdefault(str(seen.key), []).append(seen)
@@ -148,7 +151,8 @@ class PlainReader:
     def sightings_by_match(
         self, pair: int, map: str, company: str, side: str, rule: int, values: Iterable[str]
     ) -> dict[str, list[Sighting]]:
-        wanted, found = set(values), {}
+        wanted = set(values)
+        found: dict[str, list[Sighting]] = {}
         for seen in self._seen(map, company, side):
             if seen.match and seen.match[rule] in wanted:
                 found.setdefault(str(seen.match[rule]), []).append(seen)
