@@ -84,7 +84,11 @@ def same(_: str, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Edit:
-    """One thing a user can do to the row on one side; `value` None makes one up that never was there before."""
+    """One thing a user can do to the row on one side.
+
+    Attributes:
+        value: None makes one up that never was there before; a row created with a value is as the row was at the start.
+    """
 
     kind: Literal["set", "delete", "create"]
     side: Side
@@ -92,8 +96,8 @@ class Edit:
     value: str | None = None
 
     def __str__(self) -> str:
-        what = f".{self.field}" + (f"={self.value}" if self.value is not None else "") if self.field else ""
-        return f"{self.kind} {self.side}{what}"
+        value = f"={self.value}" if self.value is not None else ""
+        return f"{self.kind} {self.side}{'.' if self.field else ''}{self.field}{value}"
 
 
 @dataclass(frozen=True)
@@ -384,7 +388,13 @@ class Played:
         made_up = f"{side[0]}{self._made_up}"
         values: dict[str, str] = {}
         if edit.kind == "create":
-            player._add(side, KEY, (made_up + "a", made_up + "b"))
+            before = self.ghost.start[side]
+            as_before = edit.value is not None and before is not None
+            player._add(
+                side,
+                KEY,
+                (before["A"], before["B"]) if as_before and before else (made_up + "a", made_up + "b"),
+            )
         else:
             stored = memory.by_key(table, {names["key"]: KEY})
             assert stored is not None

@@ -95,6 +95,13 @@ def _suites() -> list[Suite]:
     s.add("there and back", BACK_AND_FORTH, (3, 0, 0), (2, 1, 0), (1, 2, 0), soak=((3, 1, 0), (2, 2, 0)))
     s.add("there and back on both sides", BOTH_BACK, (2, 1, 0), soak=((2, 2, 0), (3, 1, 0)))
     s.add("deletes and recreates", PRESENCE, (3, 0, 0), (2, 1, 0), soak=((3, 1, 0), (2, 2, 0)))
+    as_it_was = (
+        DELETE_FNO,
+        DELETE_DATAVERSE,
+        Edit("create", "fno", value="as it was"),
+        Edit("create", "dataverse", value="as it was"),
+    )
+    s.add("recreated as it was", as_it_was, (2, 0, 0), (2, 1, 0), soak=((3, 1, 0), (4, 0, 0)))
     s.add("deletes, Dataverse wins", PRESENCE, (2, 0, 0), soak=((3, 0, 0),), policy="dataverse")
     few = (sets("fno", "A"), sets("dataverse", "A"), sets("dataverse", "B"))
     s.add("normalizing Dataverse", few, (2, 1, 0), soak=((3, 1, 0),), normalize=_normal(same, upper))
