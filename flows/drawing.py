@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from html import escape
 
+from flows.ordering import direct_parents
 from mappings.catalogue import Catalogue
 
 Arrow = tuple[str, str]
@@ -16,26 +17,14 @@ COLUMN_GAP, ROW_GAP, MARGIN = 90, 16, 20
 
 def arrows(catalogue: Catalogue, names: Collection[str]) -> tuple[list[Arrow], list[Arrow]]:
     """What the picture shows: ordering arrows without those that others imply, and arrows patched afterwards."""
-    ordering: dict[str, set[str]] = {name: set() for name in names}
-    patched: set[Arrow] = set()
-    for edge in catalogue.graph_edges():
-        if edge.child in ordering and edge.parent in ordering:
-            if edge.deferred:
-                patched.add((edge.parent, edge.child))
-            else:
-                ordering[edge.child].add(edge.parent)
-    above: dict[str, set[str]] = {}
-    for wave in catalogue.order():
-        for name in wave:
-            if name in ordering:
-                parents = ordering[name]
-                above[name] = parents.union(*(above[parent] for parent in parents))
     direct = [
-        (parent, child)
-        for child, parents in ordering.items()
-        for parent in parents
-        if not any(parent in above[other] for other in parents if other != parent)
+        (parent, child) for child, parents in direct_parents(catalogue, names).items() for parent in parents
     ]
+    patched = {
+        (edge.parent, edge.child)
+        for edge in catalogue.graph_edges()
+        if edge.deferred and edge.child in names and edge.parent in names
+    }
     return sorted(direct), sorted(patched)
 
 

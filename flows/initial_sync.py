@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from prefect import State
 
+from flows.ordering import direct_parents
 from flows.record import conclude, recorded
 from flows.rounds import Future, collect, drain
 from flows.runner import sync_flow
@@ -57,9 +58,9 @@ def _load(session: Session, chosen: Sequence[Map], given: dict[str, Any]) -> lis
     """
     catalogue = session.catalogue
     loads: dict[str, Future] = {}
-    for sync in chosen:
-        parents = [loads[parent.name] for parent in catalogue.parents(sync) if parent.name in loads]
-        loads[sync.name] = entity_task(sync.name).submit("initial", wait_for=parents, **given)
+    for name, parents in direct_parents(catalogue, {sync.name for sync in chosen}).items():
+        awaited = [loads[parent] for parent in parents]
+        loads[name] = entity_task(name).submit("initial", wait_for=awaited, **given)
     patches: list[tuple[str, Future]] = []
     for sync in chosen:
         behind = catalogue.deferred(sync)

@@ -28,11 +28,14 @@ class LocalSandbox:
 
     Args:
         folder: its data, certificates and, while it runs, its `sandbox.env`.
+
+    Attributes:
+        child: its process, if we started it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._child: Child | None = None
+        self.child: Child | None = None
 
     @property
     def exists(self) -> bool:
@@ -87,13 +90,13 @@ class LocalSandbox:
                     remedy=f"see {child.log}",
                 )
             time.sleep(0.05)
-        self._child = child
+        self.child = child
 
     def stop(self) -> bool:
         """End it, whoever started it; False if it didn't run."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
             return True
         if not self.running():
             return False

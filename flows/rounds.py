@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from prefect.futures import PrefectFuture
 
+from flows.ordering import direct_parents
 from mappings.model import Map
 from tasks.entity import EntityResult, entity_task
 from tasks.sync.lane import Counts
@@ -24,7 +25,7 @@ def collect(futures: Iterable[tuple[str, Future]]) -> list[EntityResult]:
         if not isinstance(found, dict):
             message = f"the task ended without a result: {found!r} → see its log"
             lane = LaneSummary(name, "", "failed", message, asdict(Counts()), "task_crashed")
-            found = EntityResult(map=name, step="initial", verdict="failed", lanes=[asdict(lane)])
+            found = EntityResult(map=name, verdict="failed", lanes=[asdict(lane)])
         results.append(found)
     return results
 
@@ -50,16 +51,14 @@ def drain(
     results: list[EntityResult] = []
     for _ in range(len(session.catalogue.order()) + 1):
         named = maps_with_work(session, companies) - skip
-        busy = [sync for sync in maps if sync.name in named]
+        busy = {sync.name for sync in maps} & named
         if not busy:
             break
         futures: dict[str, Future] = {}
-        for sync in busy:
-            parents = [
-                futures[parent.name] for parent in session.catalogue.parents(sync) if parent.name in futures
-            ]
-            futures[sync.name] = entity_task(sync.name, "delta").submit(
-                "delta", companies=companies, run=run, patient=patient, wait_for=parents
+        for name, parents in direct_parents(session.catalogue, busy).items():
+            awaited = [futures[parent] for parent in parents]
+            futures[name] = entity_task(name, "delta").submit(
+                "delta", companies=companies, run=run, patient=patient, wait_for=awaited
             )
         finished = collect(futures.items())
         results += finished

@@ -67,7 +67,7 @@ class Watch:
         found = []
         for name, error in self.unread.items():
             lane = LaneSummary(name, "", "failed", f"its feed: {error}", asdict(Counts()), error.code)
-            found.append(EntityResult(map=name, step="delta", verdict="failed", lanes=[asdict(lane)]))
+            found.append(EntityResult(map=name, verdict="failed", lanes=[asdict(lane)]))
         return found
 
     def _poll(self, group: Sequence[Map], *, scan: bool, patient: bool) -> list[Poll]:

@@ -46,11 +46,11 @@ class EntityResult(TypedDict):
     """What a task returns, as JSON.
 
     `verdict` is the worst of its lanes: "ok", "busy" (another run holds it), "error" (needs a person) or "failed" (could not
-    be worked on).
+    be worked on). Nothing that a task was given stands in it: Prefect would draw an edge from this task to every other one that
+    is given the same object.
     """
 
     map: str
-    step: Step
     verdict: str
     lanes: list[dict[str, Any]]
 
@@ -134,7 +134,7 @@ def _work(
     if again and attempt is not None and attempt.run_count <= len(RETRY_DELAYS):
         _settled[attempt.id] = done + [summary for summary in summaries if summary.retry_after is None]
         raise RetriableError(again[0].message, retry_after=again[0].retry_after, code=again[0].code)
-    result = _result(name, step, done + summaries)
+    result = _result(name, done + summaries)
     progress.end(result["verdict"])
     return result
 
@@ -194,10 +194,10 @@ def _left_to_others(summary: LaneSummary) -> LaneSummary:
     return replace(summary, verdict="busy", retry_after=None)
 
 
-def _result(name: str, step: Step, summaries: Sequence[LaneSummary]) -> EntityResult:
+def _result(name: str, summaries: Sequence[LaneSummary]) -> EntityResult:
     verdicts = {summary.verdict for summary in summaries}
     worst = next((verdict for verdict in ("failed", "error", "busy") if verdict in verdicts), "ok")
-    return EntityResult(map=name, step=step, verdict=worst, lanes=[asdict(summary) for summary in summaries])
+    return EntityResult(map=name, verdict=worst, lanes=[asdict(summary) for summary in summaries])
 
 
 def _worth_another_try(_: Any, __: Any, state: State[Any]) -> bool:

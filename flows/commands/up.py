@@ -42,6 +42,8 @@ def up(
 
     Example: dualflow up --size 2000
     """
+    # also where the shell that started us in the background had Ctrl-C ignored
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     settle_environment(FOLDER)
     if running_server():
@@ -51,8 +53,8 @@ def up(
     if not is_free(port):
         raise FatalError(f"port {port} is taken", code="port_taken", remedy="choose another one: --port")
     try:
-        with _environments(size):
-            _run(port)
+        with _environments(size) as children:
+            _run(port, children)
     except KeyboardInterrupt:
         note("all ended")
 
@@ -62,19 +64,19 @@ def _interrupt(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def _environments(size: int) -> Iterator[None]:
-    """The configured environments, or the demo's sandbox, filled if it is new."""
+def _environments(size: int) -> Iterator[list[Child]]:
+    """The configured environments, or the demo's sandbox, filled if it is new; hands out the processes started for them."""
     if configured():
         with installation(note):
-            yield
+            yield []
         return
     sandbox = LocalSandbox(DEMO)
     note(f"no environments are configured: this is about the demo's sandbox in {DEMO}")
     with serving(sandbox, note, *(() if sandbox.exists else arguments_of(SEED, size))):
-        yield
+        yield [sandbox.child] if sandbox.child else []
 
 
-def _run(port: int) -> None:
+def _run(port: int, others: list[Child]) -> None:
     note("starting the Prefect server")
     server = start_server(ui=True, port=port)
     children = [server.child]
@@ -86,7 +88,7 @@ def _run(port: int) -> None:
         children.append(served)
         with marked(server):
             _welcome(server.address)
-            _watch(children)
+            _watch([*others, *children])
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         for child in reversed(children):
