@@ -8,6 +8,8 @@ PYTHON ?=
 CODE := flows tasks mappings deployments tests
 # more arguments for pytest, e.g. make test ARGS="-k diff -x"
 ARGS ?=
+# test processes; files stay together, since what they start (sandbox, server) is shared within one
+WORKERS ?= 2
 
 # Nothing of ours goes to the user's own Prefect profile, and nothing of it is reported to anybody.
 PREFECT_HOME ?= $(CURDIR)/.dualflow/prefect
@@ -29,7 +31,7 @@ up: install ## sandbox, Prefect server and deployments in this terminal, until C
 	@$(VENV)/bin/dualflow up
 
 test: install ## all tests
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: install ## ruff (rules and format) and mypy
 	@failed=0; \
