@@ -106,6 +106,7 @@ class Work:
     """A batch on its way: decided, its intents noted, ready to be sent and recorded.
 
     Attributes:
+        open: (key, kind) of the conflicts that this batch leaves for a person.
         read_back: Places of the sends that were answered with no row; what the outcome has was read afterwards.
     """
 
@@ -122,6 +123,7 @@ class Work:
     parked: list[ParkedRow] = field(default_factory=list)
     waiting: list[WaitingRow] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
+    open: set[tuple[str, str]] = field(default_factory=set)
     history: list[HistoryEntry] = field(default_factory=list)
     again: list[int] = field(default_factory=list)
     unlink: list[int] = field(default_factory=list)

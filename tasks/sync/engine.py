@@ -21,6 +21,7 @@ from tasks.sync.compare import Comparer
 from tasks.sync.counterparts import Counterparts
 from tasks.sync.diff import PRESENCE, Decision, Merge, Seen, merge
 from tasks.sync.evidence import Evidence
+from tasks.sync.kept import given_up
 from tasks.sync.lane import Lane
 from tasks.sync.lookups import Lookups
 from tasks.sync.mode import Mode
@@ -200,6 +201,7 @@ class Engine:
             newer=self._newer([work.cases[i] for i in at]) if lane.map.conflict == "newest" else None,
         )
         found = self._confine(found)
+        self._give_up(work, at, found)
         work.merges, work.merge_rows = found, at
         self.notes.merged(work, at, found)
         self.sends.updates(work, at, found)
@@ -224,6 +226,19 @@ class Engine:
             found.drift,
             found.open | blocked,
         )
+
+    def _give_up(self, work: Work, at: Sequence[int], found: Merge) -> None:
+        """Leave units as they are that a service keeps undoing; a change at their source gives them another chance."""
+        now = self.lane.seams.now()
+        for place, i in enumerate(at):
+            link = work.cases[i].link
+            if link is None or not link.kept:
+                continue
+            for unit in given_up(link.kept, now):
+                if found.drift[place, unit]:
+                    found.to_dataverse[place, unit] = found.to_fno[place, unit] = False
+                    found.open[place, unit] = True
+                    self.notes.park_not_kept(work, i, unit)
 
     def _newer(self, cases: Sequence[Case]) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
         """Which side a row was changed on last, by each service's own stamp."""

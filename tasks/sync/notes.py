@@ -210,7 +210,7 @@ class Notes:
             work,
             i,
             "not_kept",
-            f"{self._about(work, i)}: {', '.join(fields)} was written three times and did not stay",
+            f"{self._about(work, i)}: {', '.join(fields)} was set right three times within a day and did not stay",
             "look for a plug-in or process that sets this field, or take the field pair out of the map",
             field=", ".join(fields),
         )
@@ -271,6 +271,8 @@ class Notes:
         """Record that two values met, and which one stands."""
         lane, comparison = self._lane, work.comparison
         pairs = [p for unit in units for p in lane.layout.units[unit]]
+        if status == "open":
+            work.open.add((self.key(work.cases[i]), kind))
         work.conflicts.append(
             ConflictRecord(
                 pair=lane.pair,

@@ -24,12 +24,10 @@ from tasks.sync.diff import Digests
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.images import is_image
 from tasks.sync.intents import pack, pack_intent
+from tasks.sync.kept import repaired
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
 from tasks.sync.results import Results, new_links
-
-MAX_KEPT = 3
-"""Repairs of one unit without anybody's change before it is parked as not kept."""
 
 
 class Recorder:
@@ -41,6 +39,7 @@ class Recorder:
         self._notes = notes
         self._comparer = comparer
         self._busy = False
+        self._open: set[str] | None = None
 
     # intents
 
@@ -245,24 +244,20 @@ class Recorder:
             results.again.add(i)
 
     def _count_kept(self, work: Work, results: Results, send: Send) -> None:
-        """A unit that we repair again and again without anybody changing it at its source is given up."""
+        """Count the repairs of units that somebody changes only at their target."""
         if work.merges is None or send.case not in results.place_of:
             return
         place = results.place_of[send.case]
         link = results.links[send.case]
         if link is None:
             return
-        kept = dict(link.kept or {})
-        for unit in np.flatnonzero(work.merges.drift[place]).tolist():
-            count = int(kept.get(str(unit), 0)) + 1
-            kept[str(unit)] = count
-            if count >= MAX_KEPT:
-                self._notes.park_not_kept(work, send.case, unit)
-        for unit in np.flatnonzero(
-            (work.merges.to_dataverse | work.merges.to_fno)[place] & ~work.merges.drift[place]
-        ).tolist():
-            kept.pop(str(unit), None)
-        results.links[send.case] = replace(link, kept=kept or None)
+        drift = work.merges.drift[place]
+        sent = (work.merges.to_dataverse | work.merges.to_fno)[place]
+        now = self._lane.seams.now()
+        kept = repaired(
+            link.kept, np.flatnonzero(drift & sent).tolist(), np.flatnonzero(sent & ~drift).tolist(), now
+        )
+        results.links[send.case] = replace(link, kept=kept)
 
     def _store(self, work: Work, results: Results) -> None:
         lane, now = self._lane, self._lane.seams.now()
@@ -295,6 +290,7 @@ class Recorder:
                 tx.wait(work.waiting)
             if work.conflicts:
                 tx.record_conflicts(work.conflicts)
+            self._close(tx, work, results)
             if work.history:
                 tx.add_history(work.history)
             for side, count in results.deleted.items():
@@ -313,6 +309,24 @@ class Recorder:
         parked = {(row.side, row.row) for row in work.parked}
         held = {name for i in judged if i in work.kept_parked for name in self._notes.names(work.cases[i])}
         tx.unpark(lane.pair, lane.map.name, lane.company, names - parked - held)
+
+    def _close(self, tx: Transaction, work: Work, results: Results) -> None:
+        """Close what was left open about rows that were judged anew and are not at odds any more."""
+        lane = self._lane
+        if self._open is None:
+            records = tx.conflicts(lane.pair, lane.map.name, lane.company, status="open")
+            self._open = {record.key for record in records}
+        if self._open:
+            judged = {self._notes.key(case) for i, case in enumerate(work.cases) if i not in results.again}
+            closed = [
+                record.id
+                for key in judged & self._open
+                for record in tx.conflicts(lane.pair, lane.map.name, lane.company, status="open", key=key)
+                if (record.key, record.kind) not in work.open
+            ]
+            tx.close_conflicts(closed)
+            self._open -= judged
+        self._open |= {key for key, _ in work.open}
 
     def _listed(self, tx: Transaction) -> bool:
         """Is any row of this lane parked or waiting? Most of the time none is, and nothing needs to be cleared."""

@@ -173,6 +173,8 @@ def _field(
     normalize = one.scenario.normalize
     to_fno = normalize["fno"](NAMES["fno"][name], dataverse)
     to_dataverse = normalize["dataverse"](NAMES["dataverse"][name], fno)
+    if kept_open and fno == dataverse:
+        yield f"I5 {name}: a conflict is still open, though both sides say {fno!r}"
     if dataverse != to_dataverse and fno != to_fno and not kept_open:
         yield f"I1 {name}: F&O {fno!r}, Dataverse {dataverse!r}"
         return
