@@ -18,7 +18,13 @@ SEED = "demo"
 COMPANIES = "usmf,demf,gbsi"
 """Companies of the seed `demo`."""
 
-KEPT = ("DUALFLOW_STATE_URL", "DUALFLOW_STATE_HOST", "DUALFLOW_WORKERS", "DUALFLOW_CONNECTIONS")
+KEPT = (
+    "DUALFLOW_STATE_URL",
+    "DUALFLOW_STATE_HOST",
+    "DUALFLOW_WORKERS",
+    "DUALFLOW_CONNECTIONS",
+    "DUALFLOW_LEASE_SECONDS",
+)
 """Variables that a rehearsal takes over from the environment."""
 CONFIGURED_BY = ("DUALFLOW_FNO_URL", "DUALFLOW_ENV_FILE")
 

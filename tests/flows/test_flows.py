@@ -1,0 +1,106 @@
+"""Both flows through Prefect: order, verdicts, artifacts, records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flows import delta_sync as delta_module
+from flows import initial_sync as initial_module
+from flows.report import RunFailed
+from tasks import entity
+from tests.engine.world import World, thing_map
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Iterator[World]:
+    made = World()
+    for module in (entity, initial_module, delta_module):
+        monkeypatch.setattr(module, "shared_session", lambda: made.session)
+    yield made
+
+
+def artifacts(key: str) -> list[Any]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+
+
+def test_an_initial_sync_makes_both_sides_equal_and_leaves_a_record(world: World) -> None:
+    world.add_fno("A1", A="a")
+    world.add_fno("A2", A="b", Parent="A1")
+    world.add_dataverse("D1", a="only here")
+    state = initial_module.initial_sync(return_state=True)
+    assert state.is_completed(), state.message
+    assert world.equal()
+    report: Any = state.result()
+    assert report["written"] == 4, "three rows, and the self reference patched afterwards"
+    assert report["verdict"] == "ok"
+    with world.session.store.read() as stored:
+        (run,) = stored.runs(world.session.pair)
+        lanes = stored.run_lanes(run.id)
+    assert run.kind == "initial_sync" and run.verdict == "ok" and run.ended is not None
+    assert {(lane.direction, lane.created) for lane in lanes} == {("to-dataverse", 2), ("to-fno", 1)}
+    assert artifacts("initial-sync")
+
+
+def test_a_run_again_writes_nothing(world: World) -> None:
+    world.add_fno("A1", A="a")
+    initial_module.initial_sync(return_state=True)
+    before = world.engine_writes()
+    state = initial_module.initial_sync(return_state=True)
+    assert state.is_completed()
+    assert world.engine_writes() == before
+
+
+def test_a_failed_map_fails_the_run_and_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(entity, "initial_sync", broken)
+    state = initial_module.initial_sync(return_state=True)
+    assert state.is_failed()
+    assert "Things" in str(state.message)
+    found = state.result(raise_on_failure=False)
+    assert isinstance(found, RunFailed)
+    assert found.report["lanes"][0]["verdict"] == "failed"
+    assert artifacts("initial-sync-remedies")
+
+
+def test_unknown_maps_end_the_run_before_it_begins(world: World) -> None:
+    state = initial_module.initial_sync(maps=["Nothing"], return_state=True)
+    assert state.is_failed()
+    assert "there is no map" in str(state.message)
+
+
+def test_a_delta_brings_changes_across_and_is_quiet_afterwards(world: World) -> None:
+    world.add_fno("A1", A="a")
+    initial_module.initial_sync(return_state=True)
+    delta_module.delta_sync(return_state=True)
+    world.set_fno("A1", A="new")
+    state = delta_module.delta_sync(return_state=True)
+    assert state.is_completed()
+    report: Any = state.result()
+    assert report["written"] == 1
+    assert world.equal()
+    delta_module.delta_sync(return_state=True)
+    before = world.engine_writes()
+    delta_module.delta_sync(return_state=True)
+    assert world.engine_writes() == before
+
+
+def test_maps_whose_initial_sync_is_not_done_are_left_out(world: World) -> None:
+    world.add_fno("A1", A="a")
+    state = delta_module.delta_sync(return_state=True)
+    assert state.is_completed()
+    assert world.engine_writes() == 0
+
+
+def test_the_example_map_is_what_the_tests_think() -> None:
+    assert thing_map()["lookups"]["new_parent"]["cycle"] is True

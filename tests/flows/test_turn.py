@@ -1,0 +1,62 @@
+"""Turns: one delta run at a time, the next one takes over without a gap."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from flows.turn import turn
+from flows.watch import groups
+from mappings.catalogue import Catalogue
+from tasks.state.leases import LeaseHeld
+from tests.engine.world import World
+
+
+def test_the_successor_asks_and_gets_the_turn() -> None:
+    world = World()
+    took: list[str] = []
+    with turn(world.session, 0) as first:
+        assert not first.wanted()
+        successor = threading.Thread(target=lambda: _take(world, took))
+        successor.start()
+        for _ in range(500):
+            if first.wanted():
+                break
+            threading.Event().wait(0.01)
+        assert first.wanted() and took == []
+    successor.join(10)
+    assert took == ["second"]
+
+
+def _take(world: World, took: list[str]) -> None:
+    with turn(world.session, 10):
+        took.append("second")
+
+
+def test_a_run_that_does_not_let_go_is_waited_for_only_so_long() -> None:
+    world = World()
+    with turn(world.session, 0), pytest.raises(LeaseHeld), turn(world.session, 0):
+        pass
+
+
+def test_who_lost_the_lease_wants_no_more() -> None:
+    world = World()
+    with turn(world.session, 0) as ours:
+        ours.lost = True
+        assert ours.wanted()
+
+
+def test_maps_that_share_a_table_or_an_entity_are_asked_together() -> None:
+    catalogue = Catalogue.load()
+    found = groups(list(catalogue.maps.values()))
+    together = next(
+        group for group in found if any(each.name == "Customers V3 to accounts" for each in group)
+    )
+    assert {each.name for each in together} == {
+        "Customers V3 to accounts",
+        "Customers V3 to contacts",
+        "CDS Contacts V2 for customers",
+        "CDS Contacts V2 for vendors",
+    }
+    assert sum(len(group) for group in found) == len(catalogue.maps)
