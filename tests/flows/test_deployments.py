@@ -16,7 +16,7 @@ def test_both_flows_are_deployed_by_module_and_nothing_is_pulled() -> None:
         "flows.delta_sync.delta_sync",
         "flows.initial_sync.initial_sync",
     }
-    assert yaml.safe_load(FILE.read_text(encoding="utf-8"))["pull"] is None
+    assert yaml.safe_load(FILE.read_text(encoding="utf-8"))["pull"] == []
 
 
 def test_deltas_start_every_minute_and_hand_over() -> None:
