@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from sqlalchemy import func, insert, or_, select
@@ -33,25 +34,33 @@ class DeleteReads(Session):
         rows = self._connection.execute(query.order_by(approval.c.id.desc()))
         return [Approval(*row) for row in rows]
 
-    def approved(self, pair: int, map: str, company: str, side: Side, now: datetime) -> bool:
-        """May rows gone from `side` be deleted on the other one above the brake?
+    def approved(self, pair: int, map: str, company: str, side: Side, now: datetime) -> float:
+        """How many rows gone from `side` may still be deleted on the other one above the brake; infinite for any number.
 
         An approval for a number of rows ends with that many deletes on the other side after it.
         """
+        target: Side = "dataverse" if side == "fno" else "fno"
+        left = 0.0
+        for given in self._valid(pair, map, company, now):
+            if given.side != side:
+                continue
+            if given.count is None or given.at is None:
+                return math.inf
+            left = max(left, given.count - self.deleted_since(pair, map, given.company, target, given.at))
+        return left
+
+    def released(self, pair: int, map: str, company: str, now: datetime) -> bool:
+        """Has a person looked at this lane and said that it may go on, whatever for?"""
+        return bool(self._valid(pair, map, company, now))
+
+    def _valid(self, pair: int, map: str, company: str, now: datetime) -> list[Approval]:
         query = select(*(approval.c[name] for name in _APPROVAL)).where(
             approval.c.pair == pair,
             approval.c.map == map,
-            approval.c.side == side,
             approval.c.until > now,
             or_(approval.c.company.is_(None), approval.c.company == company),
         )
-        target: Side = "dataverse" if side == "fno" else "fno"
-        for given in [Approval(*row) for row in self._connection.execute(query)]:
-            if given.count is None or given.at is None:
-                return True
-            if self.deleted_since(pair, map, given.company, target, given.at) < given.count:
-                return True
-        return False
+        return [Approval(*row) for row in self._connection.execute(query)]
 
 
 class DeleteWrites(DeleteReads):
@@ -79,7 +88,8 @@ class DeleteWrites(DeleteReads):
         Args:
             company: None = all companies of the map.
             side: the side that the rows are gone from.
-            count: how many rows the person was shown; more than that are held again. None = any number.
+            count: how many rows the person was shown; more than that are held again. None = any number, 0 = no deletes, but
+                whatever else the lane stood still for.
             at: from when the deletes count against `count`; default now.
         """
         self._connection.execute(

@@ -37,6 +37,15 @@ class InboxReads(Session):
         query = select(func.count()).select_from(inbox).where(_lane(pair, map, company))
         return int(self._connection.execute(query).scalar_one())
 
+    def count_gone(self, pair: int, map: str, company: str) -> dict[Side, int]:
+        """Side → number of entries of a lane that say that a row is gone from it."""
+        query = (
+            select(inbox.c.side, func.count())
+            .where(_lane(pair, map, company), inbox.c.kind.in_(("missing", "delete")))
+            .group_by(inbox.c.side)
+        )
+        return {side: count for side, count in self._connection.execute(query)}
+
     def lanes_with_inbox(self, pair: int) -> dict[tuple[str, str], int]:
         """(map, company) → number of entries, for the lanes that have any."""
         query = select(inbox.c.map, inbox.c.company, func.count()).where(inbox.c.pair == pair)

@@ -42,10 +42,14 @@ def held(store: Store, pair: int, map: str | None = None, company: str | None = 
         stopped = {
             (lane.map, lane.company): lane for lane in state.lanes(pair) if _stopped(lane, map, company)
         }
+        lanes = {(row.map, row.company) for row in parked}
+        gone = {lane: state.count_gone(pair, *lane) for lane in lanes}
     for (name, code, gone_from), rows in _by_lane(parked).items():
         lane = stopped.pop((name, code), None)
         reason = lane.reason if lane else rows[0].message
-        found.append(Held(name, code, gone_from, len(rows), reason, [row.key for row in rows[:SAMPLE]]))
+        # the lane stopped at the first batch that was too large; what else is named to be gone waits behind it
+        count = max(len(rows), gone[name, code].get(gone_from, 0))
+        found.append(Held(name, code, gone_from, count, reason, [row.key for row in rows[:SAMPLE]]))
     found += [Held(lane.map, lane.company, None, 0, lane.reason) for lane in stopped.values()]
     return sorted(found, key=lambda each: (each.map, each.company))
 
@@ -73,9 +77,7 @@ def approve(
         for each in waiting:
             sides: tuple[Side, ...] = (each.gone_from,) if each.gone_from else ("fno", "dataverse")
             for side in sides:
-                tx.approve_deletes(
-                    pair, map, each.company, side, now + until, count=each.rows or None, at=now
-                )
+                tx.approve_deletes(pair, map, each.company, side, now + until, count=each.rows, at=now)
             lane = tx.lane(pair, map, each.company)
             if lane.state == "error":
                 tx.save_lane_state(

@@ -130,6 +130,7 @@ class Work:
     detach: list[int] = field(default_factory=list)
     unsettled: set[int] = field(default_factory=set)
     kept_parked: set[int] = field(default_factory=set)
+    held: set[int] = field(default_factory=set)
     bulk: bool = False
     error: FatalError | None = None
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import Enum
 
 from mappings.errors import FatalError
 from mappings.metadata import SideName
 from tasks.state.records import Link
+from tasks.sync.brake import allowance
 from tasks.sync.cases import Work, relink
 from tasks.sync.diff import Decision
 from tasks.sync.lane import Lane
@@ -24,11 +26,6 @@ CANARIES = 20
 """Links looked at when searching for a canary: the first that is not itself in doubt serves."""
 
 
-def allowance(lane: Lane, paired: int) -> int:
-    """Deletes that pass without asking, in 24 hours, of a lane with so many paired rows."""
-    return max(lane.settings.brake_minimum, int(lane.settings.brake_share * paired))
-
-
 DOUBTFUL = frozenset(
     {
         Decision.DELETE_DATAVERSE,
@@ -38,6 +35,14 @@ DOUBTFUL = frozenset(
     }
 )
 """Decisions that rest on a row being gone."""
+
+
+class Sight(Enum):
+    """What a side lets us see of a company, judged by rows that were there before."""
+
+    CLEAR = "clear"
+    DOUBTFUL = "doubtful"  # rows of other tables only, or nothing there was to look for
+    NONE = "none"
 
 
 class Evidence:
@@ -106,27 +111,29 @@ class Evidence:
         kind = Decision.DELETE_DATAVERSE if target == "dataverse" else Decision.DELETE_FNO
         deletes = [i for i in at if work.decisions[i] is kind]
         policy = lane.map.delete.to_dataverse if target == "dataverse" else lane.map.delete.to_fno
-        if not self._approved(gone_from) and not self._visible(
-            gone_from, {id(work.cases[i]) for i in at}, work
-        ):
+        with lane.store.read() as state:
+            approved = state.approved(lane.pair, lane.map.name, lane.company, gone_from, lane.seams.now())
+            gone = max(len(at), state.count_gone(lane.pair, lane.map.name, lane.company).get(gone_from, 0))
+        sight = self._sight(gone_from, {id(work.cases[i]) for i in at}, work)
+        # a person may say that a table was emptied, but not that we see what we don't
+        if sight is Sight.NONE or (sight is Sight.DOUBTFUL and approved < len(deletes)):
             self._hold(
                 work,
                 at,
                 gone_from,
                 code="not_visible",
-                message=f"{len(at)} row(s) of map {lane.map.name!r}"
+                message=f"{gone} row(s) of map {lane.map.name!r}"
                 + (f", company {lane.company}," if lane.company else "")
                 + f" can't be found in {_name(gone_from)}, and neither can any other row there: this looks like lost"
                 " access, not like deletes",
-                remedy=f"check the rights of the integration user in {_name(gone_from)}, then `dualflow deletes approve"
-                f" {lane.map.name!r}` to go on",
+                remedy=f"check the rights of the integration user in {_name(gone_from)}, then {self._approve} to go on",
             )
             return
         if policy == "ignore":
             for i in deletes:
                 work.decisions[i] = Decision.DETACH
             return
-        if not deletes or self._approved(gone_from):
+        if not deletes or approved >= len(deletes):
             return
         with lane.store.read() as state:
             paired = state.count_links(lane.pair, lane.map.name, lane.company, "paired")
@@ -139,36 +146,44 @@ class Evidence:
                 deletes,
                 gone_from,
                 code="delete_brake",
-                message=f"{len(deletes)} row(s) of map {lane.map.name!r}"
+                message=f"{gone} row(s) of map {lane.map.name!r}"
                 + (f", company {lane.company}," if lane.company else "")
                 + f" were deleted in {_name(gone_from)}; with {done} in the last 24 hours this is more than"
                 f" {allowance(lane, paired)} of {paired} paired rows",
-                remedy=f"look at `dualflow deletes list`, then `dualflow deletes approve {lane.map.name!r}` or restore the rows",
+                remedy=f"look at `dualflow deletes list`, then {self._approve} or restore the rows",
             )
 
-    def _approved(self, gone_from: SideName) -> bool:
-        lane = self._lane
-        with lane.store.read() as state:
-            return state.approved(lane.pair, lane.map.name, lane.company, gone_from, lane.seams.now())
+    @property
+    def _approve(self) -> str:
+        company = f" --company {self._lane.company}" if self._lane.company else ""
+        return f"`dualflow deletes approve {self._lane.map.name!r}{company}`"
 
-    def _visible(self, side: SideName, doubtful: set[int], work: Work) -> bool:
-        """Is a row of the same company, that was there before, still visible on this side?"""
+    def _sight(self, side: SideName, doubtful: set[int], work: Work) -> Sight:
+        """Are rows of the same company, that were there before, still visible on this side?"""
         lane = self._lane
         in_doubt = {case.link.id for case in work.cases if id(case) in doubtful and case.link is not None}
         for case in work.cases:
             row = case.fno if side == "fno" else case.dataverse
             if row is not None and id(case) not in doubtful and not case.stamp:
-                return True  # another row of this very batch was read a moment ago
+                return Sight.CLEAR  # another row of this very batch was read a moment ago
         with lane.store.read() as state:
             own = state.iterate_links(lane.pair, lane.map.name, lane.company, 0, CANARIES + len(in_doubt))
         candidates = [link for link in own if link.id not in in_doubt and link.state != "half"]
-        if candidates:
-            return self._any_there(side, lane.map.fno.set, lane.map.dataverse.table, candidates[:CANARIES])
-        return self._visible_elsewhere(side)
+        table = lane.map.dataverse.table
+        if candidates and self._any_there(side, lane.map.fno.set, table, candidates[:CANARIES]):
+            return Sight.CLEAR
+        elsewhere = self._visible_elsewhere(side)
+        if elsewhere is False:
+            return Sight.NONE
+        return Sight.CLEAR if elsewhere and not candidates else Sight.DOUBTFUL
 
-    def _visible_elsewhere(self, side: SideName) -> bool:
-        """A table that held nothing else has no canary of its own: a row of the same company in another table serves."""
+    def _visible_elsewhere(self, side: SideName) -> bool | None:
+        """A table that held nothing else has no canary of its own: a row of the same company in another table serves.
+
+        Returns: None where no other table has a row to look for.
+        """
         lane = self._lane
+        asked = False
         for other in lane.catalogue.maps.values():
             if other.name == lane.map.name or other.company_specific != lane.map.company_specific:
                 continue
@@ -180,7 +195,8 @@ class Evidence:
                 ]
             if links and self._any_there(side, other.fno.set, other.dataverse.table, links):
                 return True
-        return False
+            asked |= bool(links)
+        return False if asked else None
 
     def _any_there(self, side: SideName, fno_set: str, table: str, links: Sequence[Link]) -> bool:
         lane = self._lane
@@ -201,6 +217,7 @@ class Evidence:
     ) -> None:
         for i in at:
             work.decisions[i] = Decision.HOLD
+            work.held.add(i)
             self._notes.hold_delete(work, i, gone_from, code, message, remedy)
         work.error = FatalError(
             message, code=code, remedy=remedy, map=self._lane.map.name, company=self._lane.company

@@ -277,7 +277,11 @@ class Recorder:
             if self._listed(tx):
                 self._clear(tx, work, results)
             entries = [
-                each for i, case in enumerate(work.cases) if i not in results.again for each in case.entries
+                each
+                for i, case in enumerate(work.cases)
+                # what is held stays named: a lane that stands still leaves its inbox alone
+                if i not in results.again and i not in work.held
+                for each in case.entries
             ]
             if entries:
                 tx.drop_inbox(entries)

@@ -14,7 +14,9 @@ from mappings.model import Map
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, LaneRecord
 from tasks.sync.delta import drain
-from tasks.sync.feeds import Poll, feed_lease, open_dataverse_cursor, poll_dataverse, scan_fno
+from tasks.sync.feed_dataverse import open_dataverse_cursor, poll_dataverse
+from tasks.sync.feed_fno import scan_fno
+from tasks.sync.feeds import Poll, feed_lease
 from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
 from tasks.sync.mode import Mode
@@ -75,6 +77,9 @@ def initial_sync(
 def _initial_lane(
     session: Session, lane: Lane, lease: Lease, mode: str | None, progress: Callable[[int], None] | None
 ) -> None:
+    with lane.store.read() as state:
+        if state.lane(lane.pair, lane.map.name, lane.company).state == "error":
+            return  # whoever sets it going again says so; starting over is no way around that
     chosen = Mode.initial(lane.map, mode, session.settings.master)
     connection = InitialSync(lane, lease, chosen, progress)
     # tokens before Dataverse's rows: what changes while we read is then named by the feed

@@ -7,6 +7,7 @@ That both agree is checked by running samples of the same interleavings over the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -196,6 +197,14 @@ class PlainReader:
     def count_inbox(self, pair: int, map: str | None = None, company: str | None = None) -> int:
         return sum(map in (None, e.map) and company in (None, e.company) for e in self.t.inbox.values())
 
+    def count_gone(self, pair: int, map: str, company: str) -> dict[str, int]:
+        gone = [
+            e.side
+            for e in self.t.inbox.values()
+            if (e.map, e.company) == (map, company) and e.kind in ("missing", "delete")
+        ]
+        return {side: gone.count(side) for side in gone}
+
     def lanes_with_inbox(self, pair: int) -> dict[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = {}
         for e in self.t.inbox.values():
@@ -259,15 +268,28 @@ class PlainReader:
             if m == map and company in (None, c) and s == side and at >= since
         )
 
-    def approved(self, pair: int, map: str, company: str, side: str, now: datetime) -> bool:
-        return any(
-            a.map == map
-            and a.company in (None, company)
-            and a.side == side
-            and a.until > now
-            and a.count is None
-            for a in self.t.approvals.values()
+    def approved(self, pair: int, map: str, company: str, side: str, now: datetime) -> float:
+        other = {"fno": "dataverse", "dataverse": "fno"}[side]
+        valid = [a for a in self._valid(map, company, now) if a.side == side]
+        return max(
+            (
+                math.inf
+                if a.count is None or a.at is None
+                else a.count - self.deleted_since(pair, map, a.company, other, a.at)
+                for a in valid
+            ),
+            default=0.0,
         )
+
+    def released(self, pair: int, map: str, company: str, now: datetime) -> bool:
+        return bool(self._valid(map, company, now))
+
+    def _valid(self, map: str, company: str, now: datetime) -> list[Approval]:
+        return [
+            a
+            for a in self.t.approvals.values()
+            if a.map == map and a.company in (None, company) and a.until > now
+        ]
 
 
 class PlainTransaction(PlainReader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from mappings.catalogue import Catalogue
@@ -10,6 +11,7 @@ from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
 from tasks.state.records import ConflictRecord, HistoryEntry, LaneRecord, Link, ParkedRow, WaitingRow
+from tasks.sync.approval import Held, approve
 from tasks.sync.seams import Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
@@ -139,6 +141,11 @@ class Installation:
             if not any(summary.written for summary in found):
                 return done
         raise AssertionError(f"still writing after six deltas: {[s for s in done if s.written]}")
+
+    def approve(self, name: str, company: str | None = None) -> list[Held]:
+        """A person's word that a lane may go on; what was held."""
+        session = self.session
+        return approve(session.store, session.pair, name, company, timedelta(hours=24), session.seams.now())
 
     # what is on record
 

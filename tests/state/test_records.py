@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -184,11 +185,14 @@ def test_approvals_end_by_time_and_by_number(store: Store, pair: int, lease: Lea
         tx.approve_deletes(pair, MAP, COMPANY, "fno", until, count=5, at=NOON)
         tx.approve_deletes(pair, "Vendors", None, "dataverse", until)
     with store.read() as state:
-        assert state.approved(pair, MAP, COMPANY, "fno", NOON)
+        assert state.approved(pair, MAP, COMPANY, "fno", NOON) == 5
         assert not state.approved(pair, MAP, COMPANY, "fno", until)
         assert not state.approved(pair, MAP, COMPANY, "dataverse", NOON)
         assert not state.approved(pair, MAP, "DEMF", "fno", NOON)
-        assert state.approved(pair, "Vendors", "DEMF", "dataverse", NOON)
+        assert state.approved(pair, "Vendors", "DEMF", "dataverse", NOON) == math.inf
+        assert state.released(pair, "Vendors", "DEMF", NOON)
+        assert not state.released(pair, "Vendors", "DEMF", until)
+        assert not state.released(pair, MAP, "DEMF", NOON)
         assert len(state.approvals(pair)) == 2
         assert state.approvals(pair, MAP)[0].count == 5
     with store.transaction(lease) as tx:
@@ -196,7 +200,7 @@ def test_approvals_end_by_time_and_by_number(store: Store, pair: int, lease: Lea
             pair, MAP, COMPANY, "dataverse", 4, NOON - timedelta(minutes=1)
         )  # before the approval
         tx.note_deleted(pair, MAP, COMPANY, "dataverse", 4, NOON + timedelta(minutes=1))
-        assert tx.approved(pair, MAP, COMPANY, "fno", NOON + timedelta(minutes=2))
+        assert tx.approved(pair, MAP, COMPANY, "fno", NOON + timedelta(minutes=2)) == 1
         tx.note_deleted(pair, MAP, COMPANY, "dataverse", 1, NOON + timedelta(minutes=3))
         assert not tx.approved(pair, MAP, COMPANY, "fno", NOON + timedelta(minutes=4))
 

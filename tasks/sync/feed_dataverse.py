@@ -1,0 +1,257 @@
+"""Dataverse's feed: change tracking, a token per table, with a scan behind it where the token is void."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mappings.errors import FatalError
+from tasks.connectors.side import Row, TokenExpired
+from tasks.state.leases import Lease
+from tasks.state.records import Cursor, InboxEntry, Link
+from tasks.sync.brake import brake_left
+from tasks.sync.cases import version_of
+from tasks.sync.compare import MODIFIED_BY
+from tasks.sync.feeds import Poll, Router, all_links, entry, link_name, name_missing
+from tasks.sync.intents import Layouts
+from tasks.sync.lane import Lane
+
+log = logging.getLogger("dualflow.feeds")
+
+
+def tracked_columns(lanes: Iterable[Lane]) -> list[str]:
+    """Columns that the feed of a table must carry for all lanes on it."""
+    columns: dict[str, None] = {}
+    for lane in lanes:
+        columns.update(dict.fromkeys(lane.layout.dataverse_columns))
+    columns[MODIFIED_BY] = None
+    return sorted(columns)
+
+
+def _columns_mark(columns: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16]
+
+
+def open_dataverse_cursor(lanes: Sequence[Lane], lease: Lease) -> bool:
+    """Take a token before anything is read, unless there is one; True when it is new.
+
+    A token that was made for other columns can't serve: its pages would lack what the maps compare.
+    """
+    lane = lanes[0]
+    table = lane.map.dataverse.table
+    columns = tracked_columns(lanes)
+    mark = _columns_mark(columns)
+    with lane.store.read() as state:
+        cursor = state.cursor(lane.pair, "dataverse", table)
+    if cursor is not None and cursor.token and cursor.state == mark:
+        return False
+    token = lane.dataverse.track(table, columns)
+    with lane.store.transaction(lease) as tx:
+        tx.save_cursor(
+            Cursor(
+                pair=lane.pair,
+                side="dataverse",
+                table=table,
+                token=token,
+                state=mark,
+                polled_at=lane.seams.now(),
+            )
+        )
+    return True
+
+
+def poll_dataverse(lanes: Sequence[Lane], lease: Lease) -> Poll:
+    """Read what change tracking has of a table, and name it to the lanes.
+
+    An expired token, or one made for other columns, is replaced before a scan of the table makes up for it.
+    """
+    lane = lanes[0]
+    table = lane.map.dataverse.table
+    poll = Poll(table, "change_tracking")
+    if open_dataverse_cursor(lanes, lease):
+        return scan_dataverse(lanes, lease)
+    with lane.store.read() as state:
+        cursor = state.cursor(lane.pair, "dataverse", table)
+    if cursor is None or cursor.token is None:
+        raise FatalError(
+            f"the feed of {table} lost its token", code="cursor", remedy="run the delta sync again"
+        )
+    routers = [Router(each) for each in lanes]
+    columns = tracked_columns(lanes)
+    try:
+        for page in lane.dataverse.changes(table, cursor.token, columns):
+            lane.seams.failpoint("polled")
+            rows = [change.row for change in page.changes if change.row is not None]
+            deleted = [change.id for change in page.changes if change.row is None]
+            entries, confirmed = _route_dataverse(routers, rows, poll)
+            entries += _route_deleted(routers, deleted)
+            poll.seen += len(page.changes)
+            poll.named += len(entries)
+            _brake(routers, lease)
+            with lane.store.transaction(lease) as tx:
+                if confirmed:
+                    tx.patch_links(confirmed)
+                if entries:
+                    tx.put_inbox(entries)
+                if page.token is not None:
+                    tx.save_cursor(replace(cursor, token=page.token, polled_at=lane.seams.now()))
+    except TokenExpired:
+        log.warning("change token expired", extra={"table": table})
+        with lane.store.transaction(lease) as tx:
+            tx.save_cursor(replace(cursor, token=None))
+        scanned = poll_dataverse(lanes, lease)
+        scanned.expired = True
+        return scanned
+    return poll
+
+
+def _route_dataverse(
+    routers: Sequence[Router], rows: Sequence[Row], poll: Poll
+) -> tuple[list[InboxEntry], list[dict[str, Any]]]:
+    """Inbox entries for the rows that concern a lane, and links that are only confirmed: echoes of our own writes."""
+    if not rows:
+        return [], []
+    lane = routers[0].lane
+    table, id_column = lane.map.dataverse.table, lane.dataverse_table.id_column
+    ids = [str(row[id_column]) for row in rows]
+    with lane.store.read() as state:
+        links = state.parents_by_dataverse_id(lane.pair, table, ids)
+    by_lane = {(router.lane.map.name, router.lane.company): router for router in routers}
+    entries: list[InboxEntry] = []
+    echoes: dict[Router, list[tuple[Link, Row]]] = {}
+    changed: dict[Router, list[Row]] = {}
+    unlinked: list[Row] = []
+    for id_, row in zip(ids, rows, strict=True):
+        own = links.get(id_, [])
+        if not own:
+            unlinked.append(row)
+        for link in own:
+            router = by_lane.get((link.map, link.company))
+            if router is None:
+                continue
+            if (
+                link.state != "half"
+                and link.dataverse_version is not None
+                and link.dataverse_version == version_of(row)
+            ):
+                poll.echoes += 1
+            elif link.state == "paired" and link.intent_dataverse is not None and link.intent_fno is None:
+                echoes.setdefault(router, []).append((link, row))
+            else:
+                entries.append(entry(router.lane, "dataverse", link_name(link), "upsert"))
+                if link.state == "paired":
+                    changed.setdefault(router, []).append(row)
+    for router, own_rows in changed.items():
+        router.left += int((~router.comparer.dataverse_mask(own_rows)).sum())
+    confirmed: list[dict[str, Any]] = []
+    for router, found in echoes.items():
+        more, patches = _confirm(router, found)
+        entries += more
+        confirmed += patches
+        poll.echoes += len(patches)
+    if unlinked:
+        entries += _route_new(routers, unlinked)
+    return entries, confirmed
+
+
+def _brake(routers: Sequence[Router], lease: Lease) -> None:
+    """Stop the lanes that too many rows left at once, before anybody works on them."""
+    for router in routers:
+        lane = router.lane
+        if router.left <= lane.settings.brake_minimum:
+            continue
+        with lane.store.read() as state:
+            links = state.count_links(lane.pair, lane.map.name, lane.company, "paired")
+        brake_left(lane, lease, router.left, links, "dataverse", lane.map.dataverse.filter)
+
+
+def _confirm(
+    router: Router, found: Sequence[tuple[Link, Row]]
+) -> tuple[list[InboxEntry], list[dict[str, Any]]]:
+    """Rows that a bulk message wrote come back once: what equals our intent is confirmed, the rest is looked at."""
+    lane = router.lane
+    canonical, _ = router.comparer.dataverse([row for _, row in found])
+    digests = router.comparer.digests(canonical)
+    _, bases = Layouts(lane).bases([link for link, _ in found])
+    same = (digests == bases).all(axis=1)
+    entries: list[InboxEntry] = []
+    patches: list[dict[str, Any]] = []
+    for (link, row), equal in zip(found, same.tolist(), strict=True):
+        if equal:
+            patches.append({"id": link.id, "intent_dataverse": None, "dataverse_version": version_of(row)})
+        else:
+            entries.append(entry(lane, "dataverse", link_name(link), "upsert"))
+    return entries, patches
+
+
+def _route_new(routers: Sequence[Router], rows: Sequence[Row]) -> list[InboxEntry]:
+    """Rows that no link knows: to the lanes whose company and filter take them."""
+    entries = []
+    id_column = routers[0].lane.dataverse_table.id_column
+    for router in routers:
+        lane = router.lane
+        if not lane.map.to_fno:
+            continue
+        own = [
+            row
+            for row in rows
+            if lane.company_value is None or row.get(lane.company_value) == lane.company_id
+        ]
+        if not own:
+            continue
+        takes = router.comparer.dataverse_mask(own)
+        entries += [
+            entry(lane, "dataverse", str(row[id_column]), "upsert")
+            for row, taken in zip(own, takes.tolist(), strict=True)
+            if taken
+        ]
+    return entries
+
+
+def _route_deleted(routers: Sequence[Router], ids: Sequence[str]) -> list[InboxEntry]:
+    if not ids:
+        return []
+    lane = routers[0].lane
+    by_lane = {(router.lane.map.name, router.lane.company): router.lane for router in routers}
+    with lane.store.read() as state:
+        links = state.parents_by_dataverse_id(lane.pair, lane.map.dataverse.table, list(ids))
+    return [
+        entry(by_lane[(link.map, link.company)], "dataverse", link_name(link), "delete")
+        for own in links.values()
+        for link in own
+        if (link.map, link.company) in by_lane
+    ]
+
+
+def scan_dataverse(lanes: Sequence[Lane], lease: Lease) -> Poll:
+    """Compare the versions of a whole table with the links; what is not there any more is named as missing."""
+    lane = lanes[0]
+    table = lane.map.dataverse.table
+    poll = Poll(table, "scan")
+    routers = [Router(each) for each in lanes]
+    seen: set[str] = set()
+    for page in lane.dataverse.pages(
+        table, columns=tracked_columns(lanes), size=lane.settings.dataverse_page_size
+    ):
+        lane.seams.failpoint("polled")
+        poll.seen += len(page)
+        seen.update(str(row[lane.dataverse_table.id_column]) for row in page)
+        entries, confirmed = _route_dataverse(routers, page, poll)
+        poll.named += len(entries)
+        _brake(routers, lease)
+        with lane.store.transaction(lease) as tx:
+            if confirmed:
+                tx.patch_links(confirmed)
+            if entries:
+                tx.put_inbox(entries)
+    for router in routers:
+        missing = [
+            link
+            for link in all_links(router.lane)
+            if link.dataverse_id and link.state != "half" and link.dataverse_id not in seen
+        ]
+        name_missing(router.lane, lease, missing, "dataverse", poll)
+    return poll

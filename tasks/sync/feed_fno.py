@@ -1,0 +1,135 @@
+"""F&O's feed where it has none: read the whole entity and compare it with what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from tasks.connectors.side import Row
+from tasks.state.leases import Lease
+from tasks.state.records import InboxEntry, Link
+from tasks.sync.brake import brake_changed, brake_left
+from tasks.sync.cases import fno_name, fno_row_id
+from tasks.sync.feeds import Poll, Router, all_links, company_filter, entry, link_name, name_missing
+from tasks.sync.lane import COMPANY_PROPERTY, Lane
+from tasks.transform.digests import raw_digests
+
+
+def scan_fno(lanes: Sequence[Lane], lease: Lease) -> Poll:
+    """Read a whole entity set and name the rows whose content is not as last time, and those that are gone.
+
+    One scan serves every map and company on the set. It reads without the maps' filters, so that a row that leaves a filter is told
+    from one that was deleted.
+    """
+    lane = lanes[0]
+    poll = Poll(lane.map.fno.set, "scan")
+    routers = [Router(each) for each in lanes]
+    columns = sorted({name for each in lanes for name in each.layout.fno_columns})
+    scans = [_Scan(router) for router in routers]
+    for page in lane.fno.pages(
+        lane.map.fno.set, columns=columns, filter=company_filter(lanes), size=lane.settings.fno_page_size
+    ):
+        lane.seams.failpoint("polled")
+        poll.seen += len(page)
+        by_company = _by_company(page) if COMPANY_PROPERTY in lane.map.fno.key else {"": list(page)}
+        for scan in scans:
+            rows = by_company.get(scan.lane.company.casefold(), [])
+            if rows:
+                scan.look(rows)
+    # what leaves a lane that is stopped for it does not arrive in another one before somebody looked
+    kept_back = {name for scan in scans if scan.braked(lease) for name in scan.left}
+    for scan in scans:
+        entries = [each for each in scan.entries if each.row not in kept_back]
+        poll.named += len(entries)
+        if entries or scan.map_changed:
+            with lane.store.transaction(lease) as tx:
+                tx.put_inbox(entries)
+                found = tx.lane(lane.pair, scan.lane.map.name, scan.lane.company)
+                if found.map_hash != scan.lane.map.hash:
+                    tx.save_lane(replace(found, map_hash=scan.lane.map.hash))
+        missing = [
+            link
+            for link in scan.links
+            # a half link can't delete anything, but what it noted may never have come to be
+            if link.fno_key and link.id not in scan.seen
+        ]
+        name_missing(scan.lane, lease, missing, "fno", poll)
+    return poll
+
+
+class _Scan:
+    """What a scan of an F&O entity finds for one lane."""
+
+    def __init__(self, router: Router) -> None:
+        self.lane = router.lane
+        self._router = router
+        self.entries: list[InboxEntry] = []
+        self.seen: set[int] = set()
+        self.changed = 0
+        self.left: list[str] = []
+        lane = router.lane
+        with lane.store.read() as state:
+            self.map_changed = state.lane(lane.pair, lane.map.name, lane.company).map_hash != lane.map.hash
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """All links of the lane."""
+        return all_links(self.lane)
+
+    def braked(self, lease: Lease) -> bool:
+        """Stop the lane where too much is different at once; True when what left its filter did it."""
+        filter_ = self.lane.map.fno.filter
+        if brake_left(self.lane, lease, len(self.left), len(self.links), "fno", filter_):
+            return True
+        brake_changed(self.lane, lease, self.changed, len(self.links))
+        return False
+
+    def look(self, rows: Sequence[Row]) -> None:
+        """Name those of the company's rows that are not as the links remember them."""
+        lane, router = self.lane, self._router
+        keys = router.fno_keys(rows)
+        raw = raw_digests(rows, lane.layout.raw_fno, lane.secret).astype(np.int64).tolist()
+        with lane.store.read() as state:
+            links = state.links_by_key(lane.pair, lane.map.name, lane.company, keys)
+            strangers = [
+                row_id
+                for key, row in zip(keys, rows, strict=True)
+                if key not in links and (row_id := fno_row_id(row))
+            ]
+            renamed = (
+                state.links_by_fno_row(lane.pair, lane.map.name, lane.company, strangers) if strangers else {}
+            )
+        takes = router.comparer.fno_mask(rows).tolist()
+        for key, row, digest, taken in zip(keys, rows, raw, takes, strict=True):
+            link = links.get(key)
+            name = fno_name(lane.map.fno.key, row)
+            if link is None and renamed:
+                # the same record under another key: a rename, not a delete beside a create
+                link = renamed.get(fno_row_id(row) or "")
+                if link is not None:
+                    self.seen.add(link.id)
+                    self.entries.append(entry(lane, "fno", name, "upsert"))
+                    continue
+            if link is None:
+                if taken:
+                    self.entries.append(entry(lane, "fno", name, "upsert"))
+                continue
+            self.seen.add(link.id)
+            # a filter can change too: then rows leave or come back that are as they were
+            left = link.state == "paired" and not taken
+            came_back = self.map_changed and link.state == "detached" and taken
+            if left:
+                self.left.append(name)
+            if link.raw_fno != digest or left or came_back:
+                self.changed += link.raw_fno is not None
+                self.entries.append(entry(lane, "fno", link_name(link), "upsert"))
+
+
+def _by_company(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
+    out: dict[str, list[Row]] = {}
+    for row in rows:
+        out.setdefault(str(row.get(COMPANY_PROPERTY, "")).casefold(), []).append(row)
+    return out

@@ -1,0 +1,263 @@
+"""What looks like deletes and may be something else: lost rights, expired tokens, flipped filters, half read lists, bulk deletes.
+
+Nothing is deleted before it is proven gone, and a number of deletes that nobody expects waits for a person's word.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.sync.work import poll
+from tests.integration.conftest import Install
+from tests.integration.installation import (
+    ACCOUNTS,
+    CORE,
+    CUSTOMER_GROUPS,
+    TERMS,
+    Installation,
+    failed,
+    total,
+)
+from tests.integration.trading import customer, reference_data
+from tests.local_services import Services
+
+CUSTOMERS = 12
+
+
+@pytest.fixture
+def connected(services: Services, install: Install) -> Installation:
+    """Two companies with a dozen customers each, in sync."""
+    return connect(services, install, CUSTOMERS)
+
+
+def connect(services: Services, install: Install, customers: int) -> Installation:
+    reference_data(services)
+    for code in ("usmf", "demf"):
+        services.load(
+            "fno",
+            "CustomersV3",
+            [customer(code, f"C-{number:03}", CreditLimit=number) for number in range(customers)],
+        )
+    installation = install(maps=CORE)
+    assert failed(installation.initial()) == []
+    installation.quiet()
+    return installation
+
+
+def rename_customer(services: Services, company: str, account: str, name: str) -> None:
+    """A user gives a customer another name in F&O."""
+    services.edit("fno", "PATCH", fno_customer(company, account), {"OrganizationName": name})
+
+
+def fno_customer(company: str, account: str) -> str:
+    return f"CustomersV3(dataAreaId='{company}',CustomerAccount='{account}')?cross-company=true"
+
+
+def names(services: Services) -> dict[tuple[str, str], str]:
+    """Names of the accounts in Dataverse by company's name and number."""
+    companies = {
+        row["cdm_companyid"]: row["cdm_companycode"] for row in services.dump("dataverse", "cdm_companies")
+    }
+    return {
+        (companies[row["_msdyn_company_value"]], row["accountnumber"]): row["name"]
+        for row in services.dump("dataverse", "accounts")
+    }
+
+
+def states(installation: Installation) -> set[tuple[str, str]]:
+    """The lanes that are in error."""
+    with installation.session.store.read() as state:
+        return {(lane.map, lane.company) for lane in state.lanes(installation.pair) if lane.state == "error"}
+
+
+# rights
+
+
+def test_a_company_that_we_lose_sight_of_is_not_deleted(services: Services, connected: Installation) -> None:
+    before = names(services)
+    services.switch(hide_companies=["demf"])
+    rename_customer(services, "usmf", "C-001", "still flows")
+    summaries = connected.delta()
+
+    assert connected.ours("delete") == []
+    assert states(connected) == {
+        (name, "demf") for name in (ACCOUNTS, TERMS, CUSTOMER_GROUPS, "Vendor groups")
+    }
+    (told,) = [s.message for s in summaries if (s.map, s.company) == (ACCOUNTS, "demf")]
+    assert "lost access" in told and "rights" in told and "dualflow deletes approve" in told
+    assert names(services) == before | {("usmf", "C-001"): "still flows"}
+
+    # sight alone brings nothing back: a person has to say so
+    services.switch(hide_companies=[])
+    rename_customer(services, "demf", "C-001", "waits")
+    connected.settle()
+    assert names(services)["demf", "C-001"] == before["demf", "C-001"]
+    for name in (ACCOUNTS, TERMS, CUSTOMER_GROUPS, "Vendor groups"):
+        connected.approve(name, "demf")
+    connected.settle()
+    assert connected.ours("delete") == []
+    assert states(connected) == set()
+    assert names(services)["demf", "C-001"] == "waits"
+    assert connected.stored().differences(CORE) == []
+
+
+def test_an_approval_given_while_we_still_see_nothing_deletes_nothing(
+    services: Services, connected: Installation
+) -> None:
+    services.switch(hide_companies=["demf"])
+    connected.delta()
+    connected.approve(ACCOUNTS, "demf")
+    connected.settle()
+    assert connected.ours("delete") == []
+    assert (ACCOUNTS, "demf") in states(connected)
+
+
+def test_rows_hidden_by_security_are_held_like_deletes(services: Services, connected: Installation) -> None:
+    hidden = " or ".join(f"CustomerAccount eq 'C-{number:03}'" for number in range(5))
+    services.switch(hide_rows=[{"side": "fno", "set": "CustomersV3", "filter": hidden}])
+    connected.delta()
+    assert connected.ours("delete") == []
+    assert states(connected) == {(ACCOUNTS, "usmf"), (ACCOUNTS, "demf")}
+    assert {row.code for row in connected.parked(ACCOUNTS)} == {"delete_brake"}
+    assert len(connected.parked(ACCOUNTS)) == 10
+
+
+def test_accounts_hidden_in_dataverse_are_not_deleted_in_fno(
+    services: Services, connected: Installation
+) -> None:
+    services.switch(hide_rows=[{"side": "dataverse", "set": "accounts", "filter": "customertypecode eq 3"}])
+    services.void_tokens("accounts")  # so that the table is read, and nothing is found in it
+    connected.delta()
+    assert connected.ours("delete") == []
+    assert states(connected) == {(ACCOUNTS, "usmf"), (ACCOUNTS, "demf")}
+    assert len(connected.parked(ACCOUNTS)) == 2 * CUSTOMERS
+
+
+# feeds that fail
+
+
+def test_an_expired_token_is_made_up_for_by_a_scan(services: Services, connected: Installation) -> None:
+    accounts = {
+        row["accountnumber"]: row for row in services.dump("dataverse", "accounts") if row["creditlimit"]
+    }
+    services.edit(
+        "dataverse", "PATCH", f"accounts({accounts['C-003']['accountid']})", {"name": "edited unseen"}
+    )
+    services.edit("dataverse", "DELETE", f"accounts({accounts['C-004']['accountid']})")
+    company = {
+        row["cdm_companyid"]: row["cdm_companycode"] for row in services.dump("dataverse", "cdm_companies")
+    }
+    home = company[accounts["C-004"]["_msdyn_company_value"]]
+    services.void_tokens()
+    polls = poll(connected.session, connected.session.selected())
+    assert any(found.expired for found in polls if found.table == "accounts")
+    connected.settle()
+    assert [write["key"] for write in connected.ours("delete")] == [
+        {"dataAreaId": home, "CustomerAccount": "C-004"}
+    ]
+    assert connected.stored().differences(CORE) == []
+    assert "edited unseen" in {row["OrganizationName"] for row in services.dump("fno", "CustomersV3")}
+    assert states(connected) == set()
+
+
+@pytest.mark.parametrize("action", ["empty", "cut_pages"])
+@pytest.mark.parametrize("side", ["fno", "dataverse"])
+def test_a_list_that_breaks_off_deletes_nothing(
+    services: Services, connected: Installation, side: Any, action: str
+) -> None:
+    services.void_tokens()
+    services.switch(fno_page_size_preference=True)
+    services.fault(side=side, match="GET .*(CustomersV3|accounts)\\?", action=action, times=0)
+    try:
+        connected.settle()
+    except Exception as error:
+        assert "counted" in str(error)
+    services.clear_faults()
+    connected.settle()
+    assert connected.ours("delete") == []
+    assert states(connected) == set()
+    assert connected.stored().differences(CORE) == []
+
+
+# flipped filters
+
+
+@pytest.mark.parametrize("customers", [5, 25], ids=["a few customers", "many customers"])
+def test_a_filter_flipped_for_all_rows_stops_the_lane(
+    services: Services, install: Install, customers: int
+) -> None:
+    installation = connect(services, install, customers)
+    before = services.dump("dataverse", "accounts")
+    services.change("fno", "CustomersV3", {"PartyType": "Person"}, "dataAreaId eq 'usmf'")
+    summaries = installation.settle()
+    assert installation.ours("delete") == []
+    assert states(installation) == {(ACCOUNTS, "usmf")}
+    (told,) = {s.message for s in summaries if (s.map, s.company) == (ACCOUNTS, "usmf")}
+    assert str(customers) in told
+    assert services.dump("dataverse", "accounts") == before
+
+    installation.approve(ACCOUNTS, "usmf")
+    installation.settle()
+    assert installation.ours("delete") == []
+    assert services.dump("dataverse", "accounts") == before
+    assert {link.state for link in installation.links(ACCOUNTS, "usmf")} == {"detached"}
+
+    services.change("fno", "CustomersV3", {"PartyType": "Organization"}, "dataAreaId eq 'usmf'")
+    installation.settle()
+    assert {link.state for link in installation.links(ACCOUNTS, "usmf")} == {"paired"}
+    assert services.dump("dataverse", "accounts") == before
+
+
+# many deletes
+
+
+@pytest.mark.parametrize("side", ["fno", "dataverse"])
+def test_a_bulk_delete_waits_for_a_word(services: Services, connected: Installation, side: Any) -> None:
+    gone = [f"C-{number:03}" for number in range(6)]
+    ids = {
+        code: guid
+        for guid, code in (
+            (row["cdm_companyid"], row["cdm_companycode"])
+            for row in services.dump("dataverse", "cdm_companies")
+        )
+    }
+    if side == "fno":
+        condition = " or ".join(f"CustomerAccount eq '{number}'" for number in gone)
+        assert services.change("fno", "CustomersV3", None, f"dataAreaId eq 'usmf' and ({condition})") == 6
+    else:
+        condition = " or ".join(f"accountnumber eq '{number}'" for number in gone)
+        company = f"_msdyn_company_value eq {ids['usmf']}"
+        assert services.change("dataverse", "accounts", None, f"{company} and ({condition})") == 6
+    summaries = connected.settle()
+    assert connected.ours("delete") == []
+    assert states(connected) == {(ACCOUNTS, "usmf")}
+    held = connected.parked(ACCOUNTS, "usmf")
+    assert {row.key for row in held} == set(gone)
+    assert {row.kind for row in held} == {"held_delete"}
+    assert total(summaries, "held") == 6
+
+    # one of them was a mistake, and somebody makes it again before the word is given
+    if side == "fno":
+        services.load("fno", "CustomersV3", [customer("usmf", "C-000", OrganizationName="Back again")])
+    released = connected.approve(ACCOUNTS, "usmf")
+    assert sum(each.rows for each in released) == 6
+    connected.settle()
+    assert len(connected.ours("delete")) == (5 if side == "fno" else 6)
+    assert states(connected) == set()
+    assert connected.parked() == []
+    assert connected.stored().differences(CORE) == []
+    if side == "fno":
+        assert names(services)["usmf", "C-000"] == "Back again"
+
+
+def test_a_few_deletes_pass(services: Services, connected: Installation) -> None:
+    for number in range(3):
+        services.edit("fno", "DELETE", fno_customer("usmf", f"C-{number:03}"))
+    connected.settle()
+    assert len(connected.ours("delete", "dataverse")) == 3
+    services.edit("fno", "DELETE", fno_customer("usmf", "C-003"))  # the fourth within a day
+    connected.settle()
+    assert len(connected.ours("delete", "dataverse")) == 3
+    assert states(connected) == {(ACCOUNTS, "usmf")}
