@@ -175,6 +175,22 @@ class FnoSide:
         if rows < (counted or 0):
             self._incomplete(known, f"fno counted {counted} rows but sent {rows}")
 
+    def count(self, table: str, *, filter: str | None = None) -> int:
+        """Number of rows of all companies that pass `filter`, without reading them."""
+        known = self.table(table)
+        options = {
+            "cross-company": "true",
+            "$count": "true",
+            "$select": select(known, list(known.key)),
+            "$filter": filter or "",
+            "$top": "1",
+        }
+        url = f"{known.name}?{query(options)}"
+        doing = f"the number of rows of {known.name}"
+        for page in follow(self.client, self._executor, "page", url, prefer="", doing=doing):
+            return page.count or 0
+        return 0
+
     def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
         """Rows by key, several batches at once; a key that can't stand in an address is asked for by
         filter."""
