@@ -30,6 +30,7 @@ class Case:
         key: Folded integration key, where it was worked out already.
         searched: The counterpart was looked for by key already and is not there.
         stamp: The Dataverse row was paired without its key or company; both are written to it.
+        adopted: Sides whose row stood outside the map's filter and is taken over: it gets the map's constants.
         attempts: How often this case was sent back to be read again in this drain.
         refusals: How often a create of this case was refused in this drain.
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
@@ -45,6 +46,7 @@ class Case:
     key: str = ""
     searched: bool = False
     stamp: bool = False
+    adopted: set[SideName] = field(default_factory=set)
     attempts: int = 0
     refusals: int = 0
     moved: set[SideName] = field(default_factory=set)

@@ -20,6 +20,7 @@ from tasks.sync.cases import Case, Comparison, Send, Work, version_of
 from tasks.sync.compare import Comparer
 from tasks.sync.counterparts import Counterparts
 from tasks.sync.diff import PRESENCE, Decision, Merge, Seen, merge
+from tasks.sync.duplicates import dispute
 from tasks.sync.evidence import Evidence
 from tasks.sync.kept import given_up
 from tasks.sync.lane import Lane
@@ -83,6 +84,7 @@ class Engine:
 
     def _decide(self, cases: list[Case]) -> Work:
         comparison = self.comparer.compare(cases)
+        dispute(self.lane, cases, comparison)
         seen = self.comparer.seen(cases, comparison)
         decisions = [
             Decision.SKIP if case.disputed else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
@@ -108,7 +110,11 @@ class Engine:
             and case.fno
             and case.dataverse
         ):
-            return Decision.PAIR if sync.adopt else Decision.SKIP
+            if not sync.adopt:
+                return Decision.SKIP
+            outside: tuple[tuple[SideName, Seen], ...] = (("fno", seen[1]), ("dataverse", seen[2]))
+            case.adopted = {side for side, how in outside if how is Seen.LEFT}
+            return Decision.PAIR
         if decision is Decision.DELETE_FNO and not sync.to_fno:
             return Decision.RECREATE_DATAVERSE
         if decision is Decision.DELETE_DATAVERSE and not sync.to_dataverse:
@@ -201,6 +207,8 @@ class Engine:
             newer=self._newer([work.cases[i] for i in at]) if lane.map.conflict == "newest" else None,
         )
         found = self._confine(found)
+        for i in at:
+            self._confine_stamps(work.cases[i])
         self._give_up(work, at, found)
         work.merges, work.merge_rows = found, at
         self.notes.merged(work, at, found)
@@ -226,6 +234,14 @@ class Engine:
             found.drift,
             found.open | blocked,
         )
+
+    def _confine_stamps(self, case: Case) -> None:
+        """Key, company and constants of a row that is paired or taken over are writes as well."""
+        if not self.mode.update_dataverse:
+            case.stamp = False
+            case.adopted.discard("dataverse")
+        if not self.mode.update_fno:
+            case.adopted.discard("fno")
 
     def _give_up(self, work: Work, at: Sequence[int], found: Merge) -> None:
         """Leave units as they are that a service keeps undoing; a change at their source gives them another chance."""

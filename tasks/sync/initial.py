@@ -21,7 +21,7 @@ import numpy as np
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
 from tasks.state.records import Link, Sighting
-from tasks.sync.cases import Case, Work, version_of
+from tasks.sync.cases import Case, Work, fno_name, fno_row_id, version_of
 from tasks.sync.delta import drain
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import company_filter
@@ -185,6 +185,7 @@ class InitialSync:
         ]
         by_match = self._by_match(unmatched)
         anyone = self._anyones(keys, rows, links, sightings)
+        rivals = self._rivals(keys, rows, links)
         raw = (
             raw_digests(rows, lane.layout.raw_fno, lane.secret).astype(np.int64).tolist()
             if links
@@ -195,6 +196,9 @@ class InitialSync:
         claimed: list[str] = []
         for key, row, digest in zip(keys, rows, raw, strict=True):
             link, hits = links.get(key), sightings.get(key, [])
+            if id(row) in rivals:
+                cases.append(Case(fno=row, key=key, rival=rivals[id(row)]))
+                continue
             if link is not None and link.dataverse_id:
                 claimed.append(link.dataverse_id)
                 seen = sighted_ids.get(link.dataverse_id)
@@ -228,6 +232,26 @@ class InitialSync:
             with lane.store.transaction(self.lease) as tx:
                 tx.mark_matched(lane.pair, lane.map.name, lane.company, "dataverse", claimed)
         self._submit(cases, executor)
+
+    def _rivals(self, keys: Sequence[str], rows: Sequence[Row], links: Mapping[str, Link]) -> dict[int, str]:
+        """Rows whose integration key is that of another F&O row, which is linked and still there; by object id."""
+        lane = self.lane
+        doubtful = [
+            (row, link.fno_key)
+            for key, row in zip(keys, rows, strict=True)
+            if (link := links.get(key)) is not None
+            and link.fno_key is not None
+            and link.fno_key != lane.fno_address(row)
+            and (link.fno_row is None or link.fno_row != fno_row_id(row))
+        ]
+        if not doubtful:
+            return {}
+        there = lane.fno.read(lane.map.fno.set, [address for _, address in doubtful], lane.map.fno.key)
+        return {
+            id(row): fno_name(lane.map.fno.key, address)
+            for (row, address), found in zip(doubtful, there, strict=True)
+            if found is not None and lane.fno_address(found) != lane.fno_address(row)
+        }
 
     def _by_match(self, rows: Sequence[Row]) -> dict[int, Sighting]:
         """Counterparts by the map's match rules: only where one row of each side has these values."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mappings.errors import RowError
 from tasks.connectors.side import Outcome
 from tasks.state.leases import Lease
 from tasks.state.records import ConflictRecord, Link
@@ -21,6 +22,7 @@ from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Digests
+from tasks.sync.duplicates import linked_name, taken
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.images import is_image
 from tasks.sync.intents import pack, pack_intent
@@ -45,6 +47,23 @@ class Recorder:
 
     def note_intents(self, work: Work) -> None:
         """Store what is about to be written, before any of it goes out."""
+        try:
+            self._note(work)
+        except RowError as error:
+            if error.code != "duplicate_link":
+                raise
+            self._set_aside(work, [i for i, case in enumerate(work.cases) if case.link is None])
+            self._note(work)
+
+    def _set_aside(self, work: Work, at: Sequence[int]) -> list[int]:
+        """List the new rows whose key was linked since they were looked up, and send nothing of theirs."""
+        aside = taken(self._lane, work, at)
+        for i, link in aside.items():
+            self._notes.park_duplicate(work, i, linked_name(link, self._lane.map.fno.key))
+        work.sends = [send for send in work.sends if send.case not in aside]
+        return list(aside)
+
+    def _note(self, work: Work) -> None:
         lane, comparison = self._lane, work.comparison
         work.links = [case.link for case in work.cases]
         fresh: dict[int, dict[str, Any]] = {}
@@ -260,11 +279,21 @@ class Recorder:
         results.links[send.case] = replace(link, kept=kept)
 
     def _store(self, work: Work, results: Results) -> None:
+        try:
+            self._store_all(work, results)
+        except RowError as error:
+            if error.code != "duplicate_link":
+                raise
+            results.forget(self._set_aside(work, results.new))
+            self._store_all(work, results)
+
+    def _store_all(self, work: Work, results: Results) -> None:
         lane, now = self._lane, self._lane.seams.now()
         results.finish()
-        inserts, updates, deletes = results.changes()
         confirmed = results.confirmed()
         with lane.store.transaction(self._lease) as tx:
+            results.make_room(tx)
+            inserts, updates, deletes = results.changes()
             if inserts:
                 ids = tx.insert_links(inserts)
                 results.inserted(ids)

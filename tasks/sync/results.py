@@ -12,6 +12,7 @@ from mappings.metadata import SideName
 from mappings.model import FieldPair
 from tasks.connectors.side import Outcome
 from tasks.state.records import Link
+from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
 from tasks.sync.diff import UNKNOWN, Digests
 from tasks.sync.intents import pack
@@ -310,7 +311,10 @@ class Results:
                 "layout_id": lane.layout_id,
             }
             if case.fno is not None and (i, "fno") not in self._written:
-                changes["fno_key"] = lane.fno_address(case.fno)
+                address = lane.fno_address(case.fno)
+                if link.id and (link.key is None or link.fno_key != address):
+                    changes |= self._renamed(i)
+                changes["fno_key"] = address
                 changes["fno_row"] = fno_row_id(case.fno) or link.fno_row
                 changes["raw_fno"] = raw_of[i] if settled else None
             elif not settled:
@@ -319,6 +323,38 @@ class Results:
                 changes["dataverse_id"] = str(case.dataverse[lane.dataverse_table.id_column])
                 changes["dataverse_version"] = version_of(case.dataverse)
             self.links[i] = replace(link, **changes)  # type: ignore[arg-type]
+
+    def _renamed(self, i: int) -> dict[str, object]:
+        """The key of a row that stands under another one than the link remembers: children find their parent by it."""
+        lane, key_pairs = self.lane, list(self.lane.layout.key_pairs)
+        parts = [str(text) for text in self.work.comparison.texts_fno[i, key_pairs]]
+        pairs = [lane.layout.pairs[p].pair for p in key_pairs]
+        return {
+            "key": key_text(parts, lane.company),
+            "key_text": spelled(self.work.cases[i], pairs, parts),
+        }
+
+    def make_room(self, tx: Transaction) -> None:
+        """Two links must never have one key, not even while rows swap theirs; who comes too late goes without until it is free."""
+        lane = self.lane
+        moved = {
+            i: link
+            for i in self._touched
+            if (link := self.links[i]) is not None
+            and link.id
+            and (before := self.work.links[i]) is not None
+            and before.key != link.key
+        }
+        if not moved:
+            return
+        tx.patch_links([{"id": link.id, "key": None} for link in moved.values()])
+        keys = [link.key for link in moved.values() if link.key is not None]
+        taken = set(tx.links_by_key(lane.pair, lane.map.name, lane.company, keys))
+        for i, link in moved.items():
+            if link.key in taken:
+                self.links[i] = replace(link, key=None)
+            elif link.key is not None:
+                taken.add(link.key)
 
     def changes(self) -> tuple[list[Link], list[Link], list[int]]:
         """Links to insert, to update, and ids to delete."""
@@ -336,6 +372,17 @@ class Results:
                 self._inserts.append(i)
         deletes = [link.id for i in self.unlink if self.links[i] is not None and (link := self._link(i)).id]
         return inserts, updates, deletes
+
+    @property
+    def new(self) -> list[int]:
+        """Cases whose links are not stored yet."""
+        return [i for i in sorted(self._touched) if self.links[i] is not None and not self._link(i).id]
+
+    def forget(self, at: Sequence[int]) -> None:
+        """These cases get no link."""
+        for i in at:
+            self.links[i] = None
+            self._touched.discard(i)
 
     def filled_in(self) -> list[Link]:
         """Links of the new rows to look at again."""

@@ -195,7 +195,11 @@ class Sends:
 
     def _updates_to_dataverse(self, work: Work, at: Sequence[int], units: Flags) -> None:
         lane, comparison = self._lane, work.comparison
-        places = [place for place in range(len(at)) if units[place].any() or work.cases[at[place]].stamp]
+        places = [
+            place
+            for place in range(len(at))
+            if units[place].any() or (case := work.cases[at[place]]).stamp or "dataverse" in case.adopted
+        ]
         if not places:
             return
         carried = [self._pairs_of_units(units[place], "dataverse") for place in places]
@@ -218,14 +222,9 @@ class Sends:
             body = {**bodies[k], **binds[k]}
             if case.stamp:
                 body.update(self._dataverse_stamp(owner=False))
-                body.update(
-                    {
-                        pair.dataverse: value
-                        for pair, value in self._constants(rows[k])
-                        if pair.dataverse is not None
-                    }
-                )
-            if not sent[k].any() and not case.stamp:
+            if case.stamp or "dataverse" in case.adopted:
+                body.update(lane.layout.constants_to_dataverse)
+            elif not sent[k].any():
                 continue
             dataverse = _row(case.dataverse)
             operation = Operation(
@@ -236,14 +235,11 @@ class Sends:
             )
             work.sends.append(Send(i, "dataverse", operation, sent[k]))
 
-    def _constants(self, row: dict[str, Any]) -> list[tuple[Any, Any]]:
-        """Constants towards Dataverse, in the live column's type."""
-        body = payload.to_dataverse(self._lane.layout, [row], [], create=True)[0]
-        return [(pair, body[pair.dataverse]) for pair in self._lane.map.constants if pair.dataverse in body]
-
     def _updates_to_fno(self, work: Work, at: Sequence[int], units: Flags) -> None:
         lane, comparison = self._lane, work.comparison
-        places = [place for place in range(len(at)) if units[place].any()]
+        places = [
+            place for place in range(len(at)) if units[place].any() or "fno" in work.cases[at[place]].adopted
+        ]
         if not places:
             return
         carried = [self._pairs_of_units(units[place], "fno") for place in places]
@@ -259,10 +255,13 @@ class Sends:
         parts = {column: [values[i] for i in cases_at] for column, values in comparison.parents.parts.items()}
         bodies = payload.updates_to_fno(lane.layout, rows, [_indexes(pairs) for pairs in sent], lookups=parts)
         for k, i in enumerate(cases_at):
-            if not sent[k].any():
+            body = bodies[k]
+            if "fno" in work.cases[i].adopted:
+                body = {**lane.layout.constants_to_fno, **body}
+            elif not sent[k].any():
                 continue
             fno = _row(work.cases[i].fno)
-            operation = Operation("update", bodies[k], address=lane.fno_address(fno), version=version_of(fno))
+            operation = Operation("update", body, address=lane.fno_address(fno), version=version_of(fno))
             work.sends.append(Send(i, "fno", operation, sent[k]))
 
     # deletes

@@ -11,6 +11,7 @@ import copy
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from mappings.metadata import Column, Table
@@ -69,6 +70,7 @@ class Memory:
     Attributes:
         unique: table → columns that identify a row.
         normalize: What the service makes of a value that it is given.
+        sparse: A key with an empty part identifies nothing, as in Dataverse.
         hidden: Rows (table, id) that reads by the engine don't see.
     """
 
@@ -83,13 +85,14 @@ class Memory:
     hidden: set[tuple[str, str]] = field(default_factory=set)
     expired_before: int = 0
     lose_answers: int = 0
+    sparse: bool = False
 
     def of(self, table: str) -> dict[str, Stored]:
         return self.rows.setdefault(table, {})
 
     def by_key(self, table: str, values: Mapping[str, Any]) -> Stored | None:
         wanted = tuple(fold(values.get(name)) for name in self.unique.get(table, ()))
-        if not any(part is not None for part in wanted):
+        if not any(part is not None for part in wanted) or (self.sparse and None in wanted):
             return None
         for stored in self.of(table).values():
             if tuple(fold(stored.values.get(name)) for name in self.unique[table]) == wanted:
@@ -99,7 +102,7 @@ class Memory:
     def create(
         self, table: str, values: Mapping[str, Any], *, id_: str | None = None, by: str = USER
     ) -> Stored:
-        clean = {name: self.normalize(name, value) for name, value in values.items()}
+        clean = {name: self.normalize(name, _json(value)) for name, value in values.items()}
         if self.by_key(table, clean) is not None or (id_ is not None and id_ in self.of(table)):
             raise Refused(412, "duplicate", "A record with matching key values already exists.")
         self.version += 1
@@ -116,7 +119,7 @@ class Memory:
         self, table: str, id_: str, values: Mapping[str, Any], *, by: str = USER, had_version: bool = False
     ) -> Stored:
         stored = self.of(table)[id_]
-        clean = {name: self.normalize(name, value) for name, value in values.items()}
+        clean = {name: self.normalize(name, _json(value)) for name, value in values.items()}
         other = self.by_key(table, {**stored.values, **clean})
         if other is not None and other.id != id_:
             raise Refused(412, "duplicate", "A record with matching key values already exists.")
@@ -148,6 +151,17 @@ class Memory:
         }
         other.log, other.changes, other.hidden = list(self.log), list(self.changes), set(self.hidden)
         return other
+
+
+def _json(value: Any) -> Any:
+    """A value as it comes back from JSON: fractions as the digits they were sent with."""
+    if isinstance(value, Decimal):
+        return (
+            int(value)
+            if value == value.to_integral_value() and value.as_tuple().exponent == 0
+            else f"{value:f}"
+        )
+    return value
 
 
 class Refused(Exception):
@@ -354,7 +368,7 @@ class MemoryFno(MemorySide):
     name = "fno"
 
     def new(self, table: str) -> dict[str, Any]:
-        return {name: _EMPTY[column.kind] for name, column in self.table(table).columns.items()}
+        return {name: _empty(column) for name, column in self.table(table).columns.items()}
 
     def _version(self, stored: Stored) -> str:
         inner = base64.b64encode(f"'{stored.version},{uuid.UUID(stored.id).int}'".encode()).decode()
@@ -364,7 +378,7 @@ class MemoryFno(MemorySide):
         row: Row = {"@odata.etag": self._version(stored)}
         for name in columns:
             value = stored.values.get(name)
-            row[name] = _EMPTY[self.table(table).columns[name].kind] if value is None else value
+            row[name] = _empty(self.table(table).columns[name]) if value is None else value
         return row
 
     def _locate(self, table: str, address: Address) -> Stored | None:
@@ -378,7 +392,9 @@ class MemoryFno(MemorySide):
         return dict(body)
 
 
-_EMPTY: dict[str, Any] = {"text": "", "memo": "", "integer": 0, "decimal": 0, "enum": ""}
+def _empty(column: Column) -> Any:
+    """What F&O has where nobody set a value: it knows no null."""
+    return column.members[0] if column.kind == "enum" else {"integer": 0, "decimal": 0}.get(column.kind, "")
 
 
 class MemoryDataverse(MemorySide):

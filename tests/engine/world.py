@@ -118,6 +118,7 @@ class World:
             {table.name: table for table in dataverse},
             {table.name: table.alternate_keys[0] for table in dataverse if table.alternate_keys},
             normalize_dataverse or keep,
+            sparse=True,
         )
         self.fno = MemoryFno(self.fno_memory, "fno.test")
         self.dataverse = MemoryDataverse(self.dataverse_memory, "org")
