@@ -145,6 +145,8 @@ class Services:
     def reset(self, seed: str = "empty", size: int = 0) -> None:
         """Both systems empty, or filled by a seed; switches, faults, gates and logs as at the start."""
         self.admin("POST", "reset", {"seed": seed, "size": size})
+        # a test before may have had our tokens revoked
+        self._tokens.clear()
 
     def snapshot(self, name: str) -> None:
         self.admin("POST", "snapshot", {"name": name})

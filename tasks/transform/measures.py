@@ -110,7 +110,9 @@ class MomentForm:
         if self.dataverse.kind == "date":
             return moments.as_date(text)
         # a day goes into a moment at noon, as F&O keeps it: at midnight it would be the day before in half the world
-        return moments.as_datetime(text, "12:00:00") if self.days and self.dataverse.kind == "datetime" else text
+        return (
+            moments.as_datetime(text, "12:00:00") if self.days and self.dataverse.kind == "datetime" else text
+        )
 
     def send_fno(self, cell: Any) -> Any:
         text = self.read_dataverse(cell)

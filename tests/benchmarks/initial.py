@@ -20,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,7 +203,7 @@ def floor(services: Services, session: Session, rows: int) -> Measured:
     sandbox_before = services.admin("GET", "stats")["cpu_seconds"]
     with latencies(services, True), ThreadPoolExecutor(CONNECTIONS) as pool:
         cpu, start = time.process_time(), time.perf_counter()
-        sent = []
+        sent: list[Future[requests.Response]] = []
         first = http.get(f"{target}?$select=accountid", headers=dataverse)
         assert first.ok, first.text
         used["dataverse.page"] += 1
