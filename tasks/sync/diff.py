@@ -199,6 +199,7 @@ def merge(
     dataverse_only = changed_dataverse & ~changed_fno & unequal
     drift = (strayed_fno | strayed_dataverse) & ~changed_fno & ~changed_dataverse & unequal
 
+    first = np.full((fno.shape[0], 1), master == "fno")
     if policy == "hold":
         hold = conflict.copy()
         fno_wins = np.zeros_like(conflict)
@@ -213,6 +214,7 @@ def merge(
             by_fno = np.full((fno.shape[0], 1), policy == "fno")
         fno_wins = conflict & by_fno
         dataverse_wins = conflict & ~by_fno
+        first = by_fno
 
     # no base: the master's value wins, but its emptiness doesn't blank a value unless the map says so
     # (judged by what differs: an amount is not blanked because the currency beside it is filled on both sides)
@@ -226,9 +228,11 @@ def merge(
     differs_to_dataverse, differs_to_fno = any_of(differ & from_fno), any_of(differ & from_dataverse)
     base_by_fno = np.where(differs_to_dataverse & differs_to_fno, base_by_fno, differs_to_dataverse)
 
-    to_dataverse = fno_only | fno_wins | (drift & strayed_dataverse)
+    # a unit goes one way at a time: where one-way pairs of both directions strayed, the rest follows at the next look
+    repair_dataverse = drift & strayed_dataverse & (~strayed_fno | first)
+    to_dataverse = fno_only | fno_wins | repair_dataverse
     to_dataverse |= no_base & base_by_fno
-    to_fno = dataverse_only | dataverse_wins | (drift & ~strayed_dataverse)
+    to_fno = dataverse_only | dataverse_wins | (drift & ~repair_dataverse)
     to_fno |= no_base & ~base_by_fno
     open_ = np.zeros_like(no_base)
     if not write:

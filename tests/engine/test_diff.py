@@ -424,3 +424,21 @@ def test_units_of_one_direction_rest_after_one_merge(given_: dict[str, Any]) -> 
     )
     found = run(moved(now, run(now)))
     assert not (found.to_dataverse | found.to_fno | found.conflict | found.no_base).any()
+
+
+def test_one_way_pairs_of_both_directions_that_strayed_together_are_repaired_one_after_the_other() -> None:
+    """Found by hypothesis: the side that happened to be asked first won, whatever the policy."""
+    both = {
+        "fno": np.array([[7, 10]], dtype=np.uint64),
+        "dataverse": np.array([[10, 7]], dtype=np.uint64),
+        "base_fno": np.array([[10, 10]], dtype=np.uint64),
+        "base_dataverse": np.array([[10, 10]], dtype=np.uint64),
+        "directions": Directions(np.array([0, 0]), 1, np.array([False, True]), np.array([True, False])),
+        "newer": np.array(["fno"], dtype=np.str_),
+        "master": "fno",
+        "keep_values": False,
+        "write": True,
+    }
+    by_fno, by_dataverse = run({**both, "policy": "fno"}), run({**both, "policy": "dataverse"})
+    assert (by_fno.to_dataverse.any(), by_fno.to_fno.any()) == (True, False)
+    assert (by_dataverse.to_dataverse.any(), by_dataverse.to_fno.any()) == (False, True)
