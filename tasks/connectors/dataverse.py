@@ -31,6 +31,7 @@ from tasks.connectors.side import (
     Address,
     Change,
     ChangePage,
+    IncompleteRead,
     Operation,
     Outcome,
     Row,
@@ -161,7 +162,12 @@ class DataverseSide:
         order: Sequence[str] = (),
         size: int | None = None,
     ) -> Iterator[list[Row]]:
-        """Every row that passes `filter`; without `order` the service pages by primary id."""
+        """Every row that passes `filter`; without `order` the service pages by primary id.
+
+        Raises:
+            IncompleteRead: the pages held fewer rows than the service counted when the read began. It counts to
+                5,000 only, so this speaks for the first page, which is all there is of most tables.
+        """
         known = self.table(table)
         # rows that are equal in the order could be skipped or repeated between pages
         ordered = [*order, known.id_column] if order and known.id_column not in order else order
@@ -169,12 +175,25 @@ class DataverseSide:
             "$select": select(known, [known.id_column, *columns]),
             "$filter": filter or "",
             "$orderby": ",".join(ordered),
+            "$count": "true",
         }
         url = f"{known.name}?{query(options)}"
         prefer = f"odata.maxpagesize={min(size or PAGE_SIZE, PAGE_SIZE)}"
         doing = f"the rows of {known.name}"
+        counted: int | None = None
+        rows = 0
         for page in follow(self.client, self._executor, "page", url, prefer=prefer, doing=doing):
+            counted = page.count or 0 if counted is None else counted
+            rows += len(page.value)
             yield page.value
+        if rows < (counted or 0):
+            raise IncompleteRead(
+                f"the read of {known.name} is incomplete: dataverse counted {counted} rows but sent {rows}",
+                code="incomplete_read",
+                remedy="it is read again at the next run",
+                side="dataverse",
+                table=known.name,
+            )
 
     def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
         """Rows by id, several batches at once."""

@@ -72,7 +72,7 @@ def test_pages_ask_for_the_same_size_each_time(dataverse: DataverseSide, server:
     ]
     assert [seen.headers["prefer"] for seen in server.seen] == ["odata.maxpagesize=50"] * 2
     assert "$select=accountid,creditlimit,_msdyn_company_value&" in server.seen[0].path
-    assert server.seen[0].path.endswith("$orderby=name,accountid")
+    assert server.seen[0].path.endswith("$orderby=name,accountid&$count=true")
 
 
 def test_the_next_page_is_fetched_while_this_one_is_worked_on(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mappings.errors import RetriableError
 from tasks.sync.work import poll
 from tests.integration.conftest import Install
 from tests.integration.installation import (
@@ -172,7 +173,7 @@ def test_a_list_that_breaks_off_deletes_nothing(
     services.fault(side=side, match="GET .*(CustomersV3|accounts)\\?", action=action, times=0)
     try:
         connected.settle()
-    except Exception as error:
+    except RetriableError as error:
         assert "counted" in str(error)
     services.clear_faults()
     connected.settle()
@@ -197,6 +198,8 @@ def test_a_filter_flipped_for_all_rows_stops_the_lane(
     (told,) = {s.message for s in summaries if (s.map, s.company) == (ACCOUNTS, "usmf")}
     assert str(customers) in told
     assert services.dump("dataverse", "accounts") == before
+    # nor do they turn up as persons meanwhile
+    assert services.dump("dataverse", "contacts") == []
 
     installation.approve(ACCOUNTS, "usmf")
     installation.settle()
@@ -261,3 +264,22 @@ def test_a_few_deletes_pass(services: Services, connected: Installation) -> None
     connected.settle()
     assert len(connected.ours("delete", "dataverse")) == 3
     assert states(connected) == {(ACCOUNTS, "usmf")}
+
+
+@pytest.mark.parametrize("action", ["empty", "cut_pages"])
+def test_a_list_that_breaks_off_at_the_first_connection_makes_no_twin(
+    services: Services, install: Install, action: str
+) -> None:
+    reference_data(services)
+    services.load("fno", "CustomersV3", [customer("usmf", f"C-{number:03}") for number in range(CUSTOMERS)])
+    install(maps=CORE).initial()
+    # the same two systems again, with nothing remembered and nothing in Dataverse that would refuse a twin
+    services.switch(alternate_keys=False)
+    second = install(maps=CORE, dataverse_page_size=5)
+    made = second.ours("create")
+    services.fault(side="dataverse", match=r"GET .*accounts\?.*filter", action=action, times=1)
+    second.initial()
+    services.clear_faults()
+    assert failed(second.initial()) == []
+    assert second.stored().twins(CORE) == []
+    assert second.ours("create") == made
