@@ -19,6 +19,7 @@ from tasks.state.records import InboxEntry
 from tasks.sync.cases import Case, Comparison, Send, Work, version_of
 from tasks.sync.compare import Comparer
 from tasks.sync.counterparts import Counterparts
+from tasks.sync.creates import chosen_ids
 from tasks.sync.diff import PRESENCE, Decision, Merge, Seen, merge
 from tasks.sync.duplicates import dispute
 from tasks.sync.evidence import Evidence
@@ -28,7 +29,7 @@ from tasks.sync.lookups import Lookups
 from tasks.sync.mode import Mode
 from tasks.sync.notes import Notes
 from tasks.sync.record import Recorder
-from tasks.sync.sends import Sends, chosen_ids
+from tasks.sync.sends import Sends
 from tasks.transform.canonical import canonical_fno
 from tasks.transform.digests import key_text
 

@@ -28,8 +28,9 @@ from tasks.sync.images import is_image
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.kept import repaired
 from tasks.sync.lane import Lane
+from tasks.sync.links import new_links
 from tasks.sync.notes import Notes
-from tasks.sync.results import Results, new_links
+from tasks.sync.results import Results
 
 
 class Recorder:

@@ -1,0 +1,166 @@
+"""Parts of an operation: bound lookups, company and owner, and what keeps a row from being sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mappings.metadata import SideName
+from tasks.sync.cases import Comparison, Work
+from tasks.sync.compare import Comparer
+from tasks.sync.diff import Flags
+from tasks.sync.lane import Lane
+from tasks.sync.lookups import Bound, Lookups, MissingParent
+from tasks.sync.notes import Notes
+from tasks.transform.canonical import Problem
+
+
+class Parts:
+    """What creates and updates of one lane are made of."""
+
+    def __init__(self, lane: Lane, lookups: Lookups, comparer: Comparer, notes: Notes) -> None:
+        self._lane = lane
+        self._lookups = lookups
+        self._comparer = comparer
+        self._notes = notes
+        table = lane.dataverse_table
+        self._navigation = {
+            column: table.columns[column].navigation[
+                lane.dataverse.table(lane.map.lookups[column].table).logical
+            ]
+            for column in lookups.columns
+        }
+        self._address = {column: f"/{lane.map.lookups[column].table}" for column in lookups.columns}
+        self._wait = {
+            column: lane.map.lookups[column].missing == "wait" or table.columns[column].required
+            for column in lookups.columns
+        }
+        self._skip = {column: lane.map.lookups[column].missing == "skip-row" for column in lookups.columns}
+        self._units_of_column = {
+            column: int(lane.layout.unit_of[lookups.pairs_of(column)[0]]) for column in lookups.columns
+        }
+        self._fno_key_pairs = np.array(
+            [pair.pair.fno in lane.map.fno.key for pair in lane.layout.pairs], dtype=bool
+        )
+        self._key_pairs = np.array([pair.key for pair in lane.layout.pairs], dtype=bool)
+
+    def bind(
+        self, comparison: Comparison, at: Sequence[int], columns: Sequence[str]
+    ) -> dict[str, list[Bound]]:
+        """Ids behind the lookups of F&O rows."""
+        texts = {
+            index: comparison.texts_fno[at, index].tolist()
+            for column in columns
+            for index in self._lookups.pairs_of(column)
+        }
+        return self._lookups.bind(texts, columns)
+
+    def _dataverse_stamp(self, *, owner: bool = True) -> dict[str, Any]:
+        lane = self._lane
+        body: dict[str, Any] = {}
+        company = lane.map.dataverse.company
+        if company is not None:
+            navigation = next(iter(lane.dataverse_table.columns[company].navigation.values()))
+            body[f"{navigation}@odata.bind"] = f"/cdm_companies({lane.company_id})"
+        if owner and lane.dataverse_table.user_owned:
+            team = lane.companies.owner_of(lane.company) if lane.company else lane.map.owner
+            if team is not None:
+                body["ownerid@odata.bind"] = f"/teams({team})"
+        return body
+
+    def _refuse(self, work: Work, i: int, towards: SideName, pairs: Flags) -> bool:
+        """Does a value of a new row forbid to send it at all? Parked with the first such field named."""
+        problems = work.comparison.problems[towards].get(i)
+        if not problems:
+            return False
+        found: list[Problem] = [p for p in problems if pairs[p.pair]]
+        if found:
+            self._notes.park_problem(work, i, found[0])
+        return bool(found)
+
+    def _apply_lookups(
+        self,
+        work: Work,
+        i: int,
+        towards: SideName,
+        columns: Sequence[str],
+        bound: dict[str, list[Bound]],
+        place: int,
+        body: dict[str, Any],
+        pairs: Flags,
+        *,
+        create: bool,
+    ) -> bool:
+        """Bind the lookups of one row; False when the whole row has to wait."""
+        lane = self._lane
+        for column in columns:
+            parent = bound[column][place]
+            if parent is None and create:
+                continue  # a new row simply doesn't name it
+            own = self._lookups.pairs_of(column)
+            if not pairs[own].any():
+                continue
+            navigation = self._navigation[column]
+            if isinstance(parent, MissingParent):
+                if create and self._skip[column]:
+                    lane.counts.out_of_scope += 1
+                    return False
+                self._notes.wait(
+                    work, i, self._units_of_column[column], parent, whole=create and self._wait[column]
+                )
+                if create and self._wait[column]:
+                    return False
+                pairs[own] = False
+                # the unit stays together: what shares it waits with it
+                pairs &= lane.directions.unit_of != self._units_of_column[column]
+            elif parent is not None:
+                body[f"{navigation}@odata.bind"] = f"{self._address[column]}({parent})"
+            elif not create:
+                body[f"{navigation}@odata.bind"] = None
+        return True
+
+    def _parents_in_fno(
+        self,
+        work: Work,
+        i: int,
+        columns: Sequence[str],
+        pairs: Flags,
+        body: dict[str, Any],
+        *,
+        create: bool,
+    ) -> bool:
+        """Take out of an F&O write what names a parent that F&O doesn't have; False when the row has to wait."""
+        lane, parents = self._lane, work.comparison.parents
+        for column in columns:
+            own = self._lookups.pairs_of(column)
+            if not pairs[own].any() or parents.in_fno[column][i]:
+                continue
+            target = self._lookups.target(column)
+            values = parents.parts[column][i] or ()
+            ordered = [""] * len(target.dataverse.key)
+            for index, value in zip(own, values, strict=True):
+                rest = ".".join(lane.layout.pairs[index].pair.path[1:])
+                ordered[target.dataverse.key.index(rest)] = value
+            parent = self._lookups.missing(target, tuple(ordered))
+            if create and self._skip[column]:
+                lane.counts.out_of_scope += 1
+                return False
+            self._notes.wait(
+                work, i, self._units_of_column[column], parent, whole=create and self._wait[column]
+            )
+            if create and self._wait[column]:
+                return False
+            pairs &= lane.directions.unit_of != self._units_of_column[column]
+            for index in own:
+                name = lane.layout.pairs[index].pair.fno
+                if name is not None:
+                    body.pop(name, None)
+        return True
+
+
+def there(row: dict[str, Any] | None) -> dict[str, Any]:
+    if row is None:
+        raise AssertionError("a decision asked for a row that was not read")
+    return row
