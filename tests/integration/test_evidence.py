@@ -33,7 +33,7 @@ def connected(services: Services, install: Install) -> Installation:
     return connect(services, install, CUSTOMERS)
 
 
-def connect(services: Services, install: Install, customers: int) -> Installation:
+def connect(services: Services, install: Install, customers: int, **settings: Any) -> Installation:
     reference_data(services)
     for code in ("usmf", "demf"):
         services.load(
@@ -41,7 +41,7 @@ def connect(services: Services, install: Install, customers: int) -> Installatio
             "CustomersV3",
             [customer(code, f"C-{number:03}", CreditLimit=number) for number in range(customers)],
         )
-    installation = install(maps=CORE)
+    installation = install(maps=CORE, **settings)
     assert failed(installation.initial()) == []
     installation.quiet()
     return installation
@@ -201,6 +201,10 @@ def test_a_filter_flipped_for_all_rows_stops_the_lane(
     # nor do they turn up as persons meanwhile
     assert services.dump("dataverse", "contacts") == []
 
+    # starting over is no way around a person's word
+    assert failed(installation.initial(ACCOUNTS)) != []
+    assert states(installation) == {(ACCOUNTS, "usmf")}
+
     installation.approve(ACCOUNTS, "usmf")
     installation.settle()
     assert installation.ours("delete") == []
@@ -253,6 +257,26 @@ def test_a_bulk_delete_waits_for_a_word(services: Services, connected: Installat
     assert connected.stored().differences(CORE) == []
     if side == "fno":
         assert names(services)["usmf", "C-000"] == "Back again"
+
+
+def test_an_approval_is_for_what_was_held_and_for_no_more(services: Services, install: Install) -> None:
+    connected = connect(services, install, 130, page_size=50)
+    condition = "CustomerAccount ge 'C-010' and dataAreaId eq 'usmf'"
+    assert services.change("fno", "CustomersV3", None, condition) == 120
+    connected.delta()
+    connected.delta()
+    (held,) = connected.approve(ACCOUNTS, "usmf")
+    # the lane stopped at the first page, and yet all is said at once
+    assert (held.gone_from, held.rows) == ("fno", 120)
+    connected.settle()
+    assert len(connected.ours("delete", "dataverse")) == 120
+    assert states(connected) == set()
+
+    for number in range(4):
+        services.edit("fno", "DELETE", fno_customer("usmf", f"C-{number:03}"))
+    connected.settle()
+    assert len(connected.ours("delete", "dataverse")) == 120
+    assert states(connected) == {(ACCOUNTS, "usmf")}
 
 
 def test_a_few_deletes_pass(services: Services, connected: Installation) -> None:
