@@ -231,7 +231,7 @@ def test_what_changes_while_the_first_sync_reads_is_named_by_the_feed() -> None:
     w = Trade()
     w.customer("C1", Name="one")
     w.contact("C2", name="two", status=1)
-    edited = []
+    edited: list[bool] = []
 
     def edit(kind: str) -> None:
         if kind == "batch" and not edited:
