@@ -29,6 +29,7 @@ class Case:
         entries: Inbox entries that this case settles.
         key: Folded integration key, where it was worked out already.
         searched: The counterpart was looked for by key already and is not there.
+        referred: What the F&O row says about where it comes from was asked already.
         stamp: The Dataverse row was paired without its key or company; both are written to it.
         adopted: Sides whose row stood outside the map's filter and is taken over: it gets the map's constants.
         attempts: How often this case was sent back to be read again in this drain.
@@ -36,6 +37,7 @@ class Case:
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
         rival: Name of another row of the same side that has this row's key, and was there first.
         claims: How many rows of the other side claim this row's key, where several do.
+        elsewhere: Another case of the batch is about this very row.
         taken: Name of the row that the only counterpart with this key is linked to already.
     """
 
@@ -45,6 +47,7 @@ class Case:
     entries: list[InboxEntry] = field(default_factory=list)
     key: str = ""
     searched: bool = False
+    referred: bool = False
     stamp: bool = False
     adopted: set[SideName] = field(default_factory=set)
     attempts: int = 0
@@ -53,11 +56,12 @@ class Case:
     rival: str = ""
     claims: int = 0
     taken: str = ""
+    elsewhere: bool = False
 
     @property
     def disputed(self) -> bool:
         """Is it open which rows belong together? Then nothing is written before a person has settled it."""
-        return bool(self.rival or self.claims or self.taken)
+        return bool(self.rival or self.claims or self.taken or self.elsewhere)
 
     def search_again(self) -> None:
         """Forget what a search by key found: the row is about to be read again."""

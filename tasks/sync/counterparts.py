@@ -29,7 +29,7 @@ class Counterparts:
 
     def search(self, work: Work) -> bool:
         """Put what exists already beside its row; True when something was found, so that the cases must be judged again."""
-        found = False
+        found = self._numbered(work)
         to_dataverse = self._unsearched(work, Decision.CREATE_DATAVERSE)
         if to_dataverse:
             found |= self._in_dataverse(work, to_dataverse)
@@ -46,7 +46,9 @@ class Counterparts:
         lane = self._lane
         addresses = self._sends.addresses_of(work, at)
         asked = [(i, address) for i, address in zip(at, addresses, strict=True) if address is not None]
-        found = False
+        found = self._by_reference(
+            work, [i for i, address in zip(at, addresses, strict=True) if address is None]
+        )
         if asked:
             rows = lane.fno.read(lane.map.fno.set, [a for _, a in asked], lane.layout.fno_columns)
             for (i, _), row in zip(asked, rows, strict=True):
@@ -55,6 +57,64 @@ class Counterparts:
                     found = True
         for i in at:
             work.cases[i].searched = True
+        return found
+
+    def _numbered(self, work: Work) -> bool:
+        """New F&O rows that F&O numbered for us: they say themselves which Dataverse row they were made for."""
+        lane, number = self._lane, self._lane.map.number
+        if number is None:
+            return False
+        asked = [
+            (case, case.fno)
+            for case, decision in zip(work.cases, work.decisions, strict=True)
+            if decision is Decision.CREATE_DATAVERSE
+            and case.link is None
+            and case.fno is not None
+            and not case.referred
+        ]
+        if not asked:
+            return False
+        addresses = [lane.fno_address(row) for _, row in asked]
+        carried = lane.fno.read(lane.map.fno.set, addresses, [number.reference])
+        ids = [str((row or {}).get(number.reference) or "") for row in carried]
+        links = self._linked([id_ for id_ in ids if id_])
+        here = {case.link.id for case in work.cases if case.link is not None}
+        found = False
+        for (case, _), id_ in zip(asked, ids, strict=True):
+            case.referred = True
+            link = links.get(id_)
+            if link is None or (link.fno_key is not None and link.state != "half"):
+                continue
+            found = True
+            if link.id in here:
+                case.elsewhere = True
+                continue
+            (row,) = lane.dataverse.read(lane.map.dataverse.table, [id_], self._columns)
+            case.link, case.dataverse = link, row
+        return found
+
+    def _by_reference(self, work: Work, at: Sequence[int]) -> bool:
+        """Rows that F&O numbered for us before, without our hearing of it: they carry the id of their Dataverse row."""
+        lane, number = self._lane, self._lane.map.number
+        if number is None or not at:
+            return False
+        id_column = lane.dataverse_table.id_column
+        queries: list[dict[str, object]] = []
+        for i in at:
+            query: dict[str, object] = {number.reference: (work.cases[i].dataverse or {}).get(id_column)}
+            if lane.company:
+                query[COMPANY_PROPERTY] = lane.company
+            queries.append(query)
+        found = False
+        for i, rows in zip(
+            at, lane.fno.find(lane.map.fno.set, queries, lane.layout.fno_columns), strict=True
+        ):
+            if len(rows) == 1:
+                work.cases[i].fno = rows[0]
+                found = True
+            elif rows:
+                work.cases[i].claims = len(rows)
+                found = True
         return found
 
     def _in_dataverse(self, work: Work, at: Sequence[int]) -> bool:

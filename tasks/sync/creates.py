@@ -59,7 +59,7 @@ class Creates(Parts):
             work.sends.append(Send(i, "dataverse", Operation("create", body), pairs, chosen_id=row_id))
 
     def creates_to_fno(self, work: Work, at: Sequence[int]) -> None:
-        """Whole new rows for F&O; a row without its key is not yet eligible and is left alone.
+        """Whole new rows for F&O; a row without its key is not yet eligible and is left alone, unless F&O numbers it.
 
         What is empty in Dataverse is not sent: F&O fills in its own defaults and numbers, which then flow back as its change.
         """
@@ -77,16 +77,29 @@ class Creates(Parts):
             body = bodies[place]
             if lane.company:
                 body[COMPANY_PROPERTY] = lane.company
-            if not takes[place] or any(body.get(name) in (None, "") for name in lane.key_properties):
+            keyless = [name for name in lane.key_properties if body.get(name) in (None, "")]
+            if not takes[place] or (keyless and lane.map.number is None):
                 lane.counts.out_of_scope += 1
                 continue
             pairs = filled[place]
+            if keyless:
+                self._leave_to_numbering(body, keyless, rows[place])
             if not self._parents_in_fno(work, i, columns, pairs, body, create=True):
                 continue
             if self._refuse(work, i, "fno", pairs):
                 continue
-            address = {name: body[name] for name in lane.map.fno.key}
+            address = None if keyless else {name: body[name] for name in lane.map.fno.key}
             work.sends.append(Send(i, "fno", Operation("create", body, address=address), pairs))
+
+    def _leave_to_numbering(
+        self, body: dict[str, Any], keyless: Sequence[str], row: Mapping[str, Any]
+    ) -> None:
+        """F&O numbers the row; what it carries of ours finds it again if nobody hears the number."""
+        lane = self._lane
+        for name in keyless:
+            body.pop(name, None)
+        if lane.map.number is not None:
+            body[lane.map.number.reference] = row[lane.dataverse_table.id_column]
 
     def _filled(self, row: Mapping[str, Any], parts: Mapping[str, Sequence[Any]], place: int) -> Flags:
         """Pairs that a Dataverse row has something to say about, be it the map's default."""

@@ -101,9 +101,7 @@ class Engine:
 
     def _adapt(self, case: Case, seen: tuple[bool, Seen, Seen], decision: Decision) -> Decision:
         """Bend a decision to the directions and policies of the map and to the mode of the run."""
-        sync, link = self.lane.map, case.link
-        if decision is Decision.DETACH and link is not None and link.state == "detached":
-            return Decision.EQUAL
+        sync = self.lane.map
         if (
             decision is Decision.SKIP
             and seen[0] is False
@@ -165,10 +163,14 @@ class Engine:
             self._skip(work, i)
         work.unlink.extend(at[Decision.UNLINK])
         work.detach.extend(at[Decision.DETACH])
-        lane.counts.detached += len(at[Decision.DETACH])
+        lane.counts.detached += sum(
+            (link := work.cases[i].link) is not None and link.state != "detached" for i in at[Decision.DETACH]
+        )
 
     def _skip(self, work: Work, i: int) -> None:
         case, lane = work.cases[i], self.lane
+        if case.elsewhere:
+            return
         if case.rival:
             self.notes.park_duplicate(work, i, case.rival)
             return
@@ -323,6 +325,10 @@ class Engine:
         side: SideName = sends[at[0][0]].side
         table = lane.map.fno.set if side == "fno" else lane.map.dataverse.table
         columns = list(lane.layout.fno_columns) if side == "fno" else self.dataverse_columns
+        for k, outcome in at:
+            if side == "fno" and sends[k].operation.address is None:
+                outcomes[k] = replace(outcome, status="unknown")  # a number that nobody told us
+        at = [(k, outcome) for k, outcome in at if outcomes[k] is outcome]
         addresses = [
             sends[k].operation.address or outcome.id or sends[k].chosen_id or "" for k, outcome in at
         ]

@@ -147,6 +147,20 @@ class Notes:
             f"correct what {name} complains about; the row is tried again when it changes, or with `dualflow sync delta`",
         )
 
+    def park_uncertain(self, work: Work, i: int) -> None:
+        """F&O was asked to number a row and did not answer: it may have."""
+        number = self._lane.map.number
+        self.park(
+            work,
+            i,
+            "uncertain",
+            f"{self._about(work, i)}: F&O did not answer whether it made the row, and only it knows the number",
+            "it is looked for by its reference"
+            + (f" ({number.reference})" if number else "")
+            + " before anything is sent again; nothing has to be done",
+            kind="uncertain",
+        )
+
     def park_rename(self, work: Work, i: int, pairs: Sequence[int]) -> None:
         """A key changed in Dataverse that F&O doesn't let anybody change."""
         case = work.cases[i]

@@ -246,7 +246,15 @@ class Recorder:
             # so does a moved version: an update whose answer was lost is sent again, and then finds its own version gone
             if outcome.status == "unsent":
                 results.not_written(send, unlink=False)
-            results.again.add(i)
+            if (
+                outcome.status == "unknown"
+                and send.side == "fno"
+                and kind == "create"
+                and not send.operation.address
+            ):
+                self._notes.park_uncertain(work, i)
+            else:
+                results.again.add(i)
             work.unsettled.add(i)
 
     def _apply_delete(self, work: Work, results: Results, send: Send, outcome: Outcome) -> None:
