@@ -157,7 +157,7 @@ def tables(*, unique: bool = True) -> dict[str, list[Table]]:
                 "new_customers",
                 ("new_account", "new_company"),
                 text("new_account"),
-                text("new_name"),
+                text("new_name", max_length=50),
                 lookup("new_group", "new_group"),
                 lookup("new_invoice", "new_customer"),
                 Column("new_status", "option", members=("1", "2", "3")),
