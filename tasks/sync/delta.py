@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from tasks.state.leases import Lease
-from tasks.state.records import Link
+from tasks.state.records import InboxEntry, Link
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.gather import gather
@@ -18,11 +18,12 @@ log = logging.getLogger("dualflow.delta")
 def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
     """Work through the inbox of a lane until it is empty; returns the number of rows looked at.
 
-    Rows that waited for a parent which is there by now come first: that is a query, not an event, so nobody can miss it. Rows that
-    keep moving under our hands stay in the inbox for the next drain.
+    Rows that waited for a parent which is there by now come first: that is a query, not an event, so nobody can miss it. It is
+    asked again at the end, for rows whose parent came in this very drain. Rows that keep moving under our hands stay in the inbox
+    for the next one.
     """
     engine = engine or Engine(lane, lease)
-    wake(lane, lease)
+    woken = wake(lane, lease)
     looked_at = 0
     left_alone: set[tuple[str, str]] = set()
     while True:
@@ -34,7 +35,11 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
             )
         entries = [e for e in taken if (e.side, e.row) not in left_alone]
         if not entries:
-            return looked_at
+            more = wake(lane, lease, woken)
+            if not more:
+                return looked_at
+            woken |= more
+            continue
         looked_at += len(entries)
         cases, idle = gather(engine, entries)
         if idle:
@@ -51,16 +56,26 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
         lane.store.renew(lease)
 
 
-def wake(lane: Lane, lease: Lease) -> None:
-    """Put rows back into the inbox whose parent has come, or whose time to be tried again has come."""
+def wake(lane: Lane, lease: Lease, but: Set[tuple[str, str]] = frozenset()) -> set[tuple[str, str]]:
+    """Put rows back into the inbox whose parent has come, or whose time to be tried again has come.
+
+    Args:
+        but: rows that had their chance already.
+
+    Returns: (side, row) of those put back.
+    """
     with lane.store.read() as state:
         waiting = state.releasable(lane.pair, lane.map.name, lane.company)
         due = state.due_parked(lane.pair, lane.map.name, lane.company, lane.seams.now())
-    entries = {(w.side, w.row): entry(lane, w.side, w.row, "upsert") for w in waiting}
+    entries: dict[tuple[str, str], InboxEntry] = {
+        (w.side, w.row): entry(lane, w.side, w.row, "upsert") for w in waiting
+    }
     entries.update({(p.side, p.row): entry(lane, p.side, p.row, "upsert") for p in due})
-    if entries:
+    found = {name: each for name, each in entries.items() if name not in but}
+    if found:
         with lane.store.transaction(lease) as tx:
-            tx.put_inbox(list(entries.values()))
+            tx.put_inbox(list(found.values()))
+    return set(found)
 
 
 def _in_error(lane: Lane) -> bool:

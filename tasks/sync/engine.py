@@ -53,9 +53,6 @@ class Engine:
         self.counterparts = Counterparts(lane, self.comparer, self.sends, self.dataverse_columns)
         self.evidence = Evidence(lane, self.notes, self.sends)
         self.recorder = Recorder(lane, lease, self.notes, self.comparer)
-        self._key_layout = replace(
-            lane.layout, pairs=tuple(lane.layout.pairs[p] for p in lane.layout.key_pairs)
-        )
 
     # the whole way
 
@@ -354,7 +351,7 @@ class Engine:
     def keys_of_fno(self, rows: Sequence[Row]) -> list[str]:
         """Folded integration keys of F&O rows."""
         lane = self.lane
-        texts = canonical_fno(self._key_layout, rows).texts
+        texts = canonical_fno(lane.key_layout, rows).texts
         return [key_text(parts, lane.company) for parts in texts.tolist()]
 
     def keys_of_dataverse(self, rows: Sequence[Row]) -> list[str | None]:

@@ -8,7 +8,7 @@ can't corrupt anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
@@ -59,13 +59,10 @@ class Router:
         self.lookups = Lookups(lane)
         self.comparer = Comparer(lane, self.lookups)
         self.left = 0
-        self.key_layout = replace(
-            lane.layout, pairs=tuple(lane.layout.pairs[p] for p in lane.layout.key_pairs)
-        )
 
     def fno_keys(self, rows: Sequence[Row]) -> list[str]:
         """Folded integration keys of F&O rows."""
-        texts = canonical_fno(self.key_layout, rows).texts
+        texts = canonical_fno(self.lane.key_layout, rows).texts
         return [key_text(list(row), self.lane.company) for row in texts.tolist()]
 
 

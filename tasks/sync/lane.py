@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -121,6 +121,12 @@ class Lane:
     def empty(self) -> np.uint64:
         """Digest of the empty value under this installation's key."""
         return np.uint64(EMPTY(self.secret))
+
+    @cached_property
+    def key_layout(self) -> Layout:
+        """The layout of the integration key alone: its texts have a column per key part, in the key's order."""
+        plans = [replace(self.layout.pairs[p], index=n) for n, p in enumerate(self.layout.key_pairs)]
+        return replace(self.layout, pairs=tuple(plans))
 
     @cached_property
     def key_properties(self) -> tuple[str, ...]:
