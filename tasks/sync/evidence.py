@@ -129,7 +129,8 @@ class Evidence:
                 remedy=f"check the rights of the integration user in {_name(gone_from)}, then {self._approve} to go on",
             )
             return
-        if policy == "ignore":
+        if policy != "propagate":
+            # `deactivate` is not carried out yet: leaving the row alone is the safe half of it, deleting it never is
             for i in deletes:
                 work.decisions[i] = Decision.DETACH
             return
