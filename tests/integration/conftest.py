@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import pytest
 
 from mappings.catalogue import Catalogue
 from tests.integration.installation import Installation, Sides
+from tests.integration.worker import Workers
 from tests.local_services import Services
 
 Install = Callable[..., Installation]
+Build = Callable[[Installation], None]
+Prepare = Callable[..., Installation]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +51,46 @@ def install(services: Services, sides: Sides, catalogue: Catalogue, tmp_path: Pa
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def prepared_states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of states that a test left for others to start from."""
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture
+def prepare(services: Services, install: Install, prepared_states: Path, tmp_path: Path) -> Prepare:
+    """Make installations over systems that were filled before: built once a run, then taken from a snapshot.
+
+    `prepare(build, **options)`: `build` fills both systems and runs what has to have run; it is told apart by its name.
+    """
+
+    def make(build: Build, **options: Any) -> Installation:
+        kept = prepared_states / f"{build.__module__}.{build.__name__}.db"
+        if not kept.exists():
+            built = install(**options)
+            build(built)
+            copy_state(Path(built.settings.state_url.removeprefix("sqlite:///")), kept)
+            services.snapshot(kept.stem)
+        services.restore(kept.stem)
+        copy_state(kept, tmp_path / "prepared.db")
+        installation = install(state_url=f"sqlite:///{tmp_path}/prepared.db", **options)
+        installation.forget_writes()
+        return installation
+
+    return make
+
+
+def copy_state(source: Path, target: Path) -> None:
+    """Copy a SQLite state, with what still stands in its log."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    """Processes that sync and are killed on the way."""
+    found = Workers()
+    yield found
+    found.close()

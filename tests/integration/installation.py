@@ -95,6 +95,7 @@ class Installation:
             }
         )
         self.session = self.open(seams)
+        self._since = 0
 
     def open(self, seams: Seams | None = None) -> Session:
         """A session as another process would open it: nothing shared but the two services and the state."""
@@ -112,12 +113,17 @@ class Installation:
     # the engine
 
     def initial(self, *names: str, mode: str | None = None) -> list[LaneSummary]:
-        """Initial sync of these maps (all that run), in the order of their dependencies."""
-        return [
-            summary
-            for sync in self.session.selected(names)
-            for summary in initial_sync(self.session, sync.name, mode=mode)
-        ]
+        """Initial sync of these maps (all that run), then what had to be left open in its first pass, as the flow does it."""
+        maps = self.session.selected(names)
+        done = [summary for sync in maps for summary in initial_sync(self.session, sync.name, mode=mode)]
+        if mode != "link":
+            for _ in maps:
+                work = [sync for sync in maps if sync.name in maps_with_work(self.session)]
+                found = [summary for sync in work for summary in delta_sync(self.session, sync.name)]
+                done += found
+                if failed(found) or not any(summary.written for summary in found):
+                    break
+        return done
 
     def delta(self, *names: str) -> list[LaneSummary]:
         """Poll all feeds once and work off what they name."""
@@ -193,13 +199,31 @@ class Installation:
         """Both systems as they are now."""
         return Stored(self.services, self.settings.companies)
 
+    def forget_writes(self) -> None:
+        """Leave out of `ours` what was written up to now."""
+        self._since = self.services.write_count()
+
     def ours(self, kind: str = "", side: Side | None = None) -> list[dict[str, Any]]:
-        """Our own writes so far."""
+        """Our own writes, all or from `forget_writes` on."""
         return [
             write
-            for write in self.services.writes(caller="application")
+            for write in self.services.writes(caller="application", since=self._since)
             if kind in ("", write["kind"]) and side in (None, write["side"])
         ]
+
+    def at_rest(self) -> None:
+        """Deltas see everything that was written come back, and write nothing.
+
+        Raises:
+            AssertionError: they wrote something.
+        """
+        before = len(self.ours())
+        self.delta()
+        self._nothing_since(before)
+
+    def _nothing_since(self, before: int) -> None:
+        wrote = [f"{w['side']} {w['set']} {w['kind']} {w['key']} {w['fields']}" for w in self.ours()[before:]]
+        assert wrote == []
 
     def quiet(self, *names: str) -> None:
         """One more initial sync and one more delta write nothing.
@@ -210,8 +234,7 @@ class Installation:
         before = len(self.ours())
         self.initial(*names)
         self.delta(*names)
-        wrote = [f"{w['side']} {w['set']} {w['kind']} {w['key']} {w['fields']}" for w in self.ours()[before:]]
-        assert wrote == []
+        self._nothing_since(before)
 
 
 def environment_settings(services: Services) -> dict[str, Any]:
