@@ -12,13 +12,16 @@ engine's own reckoning (`Invariants`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
+from mappings.catalogue import Catalogue
 from mappings.metadata import Column, Table
+from mappings.model import Map
 from tasks.sync.seams import Crash
-from tests.engine.memory import ENGINE, Fate, Memory, MemorySide, Normalize, text
+from tests.engine import parents
+from tests.engine.memory import ENGINE, Fate, Memory, MemorySide, Normalize, Stored, text
 from tests.engine.plainstore import PlainStore
 from tests.engine.world import World
 
@@ -87,10 +90,11 @@ class Edit:
     """One thing a user can do to the row on one side.
 
     Attributes:
+        kind: What becomes of the row; or a user makes its `parent`, or the parent's lane takes its `turn` beside the row's own.
         value: None makes one up that never was there before; a row created with a value is as the row was at the start.
     """
 
-    kind: Literal["set", "delete", "create"]
+    kind: Literal["set", "delete", "create", "parent", "turn"]
     side: Side
     field: str = ""
     value: str | None = None
@@ -147,6 +151,8 @@ class Scenario:
         start: Values of the row on each side before the start; None = not there.
         connected: The initial sync is over when the interleaving begins.
         mirrored: Both fields can be edited alike, so the first edit that concerns a field may be taken to concern A.
+        parent: The row names a parent that is not on both sides yet; what becomes of the row until then (`wait`, `defer`).
+        remapped: From the second run on, or after a crash, the map's field pairs stand in another order.
     """
 
     name: str
@@ -163,6 +169,8 @@ class Scenario:
     policy: str = "fno"
     silent: tuple[Side, ...] = ()
     mirrored: bool = False
+    parent: str = ""
+    remapped: bool = False
     store: Callable[[], Any] = PlainStore
 
 
@@ -200,12 +208,16 @@ class Player:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.store = scenario.store()
-        self.world = World(
-            [{**ROWS_MAP, "conflict": scenario.policy}],
-            store=self.store,
-            fno=[TABLES["fno"]],
-            dataverse=[TABLES["dataverse"]],
-        )
+        sync = {**ROWS_MAP, "conflict": scenario.policy}
+        shapes = {side: [TABLES[side]] for side in SIDES}
+        maps = [sync]
+        if scenario.parent:
+            maps = [parents.referring(sync, scenario.parent), parents.GROUPS_MAP]
+            for side, (table,) in shapes.items():
+                own = parents.REFERENCE[side]
+                columns = {**table.columns, own.name: own}
+                shapes[side] = [replace(table, columns=columns), parents.TABLES[side]]
+        self.world = World(maps, store=self.store, fno=shapes["fno"], dataverse=shapes["dataverse"])
         for side, service in self.services():
             service.silent = side in scenario.silent
             service.page_size = 1  # so that a user can step in between two pages of a scan
@@ -215,14 +227,32 @@ class Player:
             if values is not None:
                 self._add(side, KEY, values)
         # what a process does once is no part of any interleaving
-        self.world.session.lane("Rows")
+        for name in self.world.catalogue.maps:
+            self.world.session.lane(name)
         if scenario.connected:
             for _ in range(2):
                 assert self.run() is None
+        self._sessions = [self.world.session]
+        if scenario.remapped:
+            code, *fields = sync["fields"]
+            self._open({**sync, "fields": [code, *reversed(fields)]})
         self._tables = self.store.snapshot()
         self._memories = {side: self.memory(side).clone() for side in SIDES}
         with self.store.read() as state:
             self.recorded = {record.id for record in state.conflicts(self.world.session.pair)}
+
+    def _open(self, sync: dict[str, Any]) -> None:
+        """A session with another map: that of a process that starts later."""
+        catalogue = self.world.catalogue
+        self.world.catalogue = Catalogue([Map.model_validate(sync)])
+        self._sessions.append(self.world.open())
+        self._sessions[-1].lane("Rows")
+        self.world.catalogue = catalogue
+
+    def begin(self, process: int) -> None:
+        """From here on it is this process that works: the first one, or (1) one that came later."""
+        self.world.session = self._sessions[min(process, len(self._sessions) - 1)]
+        self.world.catalogue = self.world.session.catalogue
 
     def memory(self, side: Side) -> Memory:
         return self.world.fno_memory if side == "fno" else self.world.dataverse_memory
@@ -233,19 +263,23 @@ class Player:
 
     def _add(self, side: Side, code: str, values: tuple[str, str]) -> None:
         names = NAMES[side]
-        self.memory(side).create(
-            SETS[side],
-            {
-                names["key"]: code,
-                names["A"]: values[0],
-                names["B"]: values[1],
-                names["note"]: f"note of {side}",
-            },
-        )
+        row = {
+            names["key"]: code,
+            names["A"]: values[0],
+            names["B"]: values[1],
+            names["note"]: f"note of {side}",
+        }
+        if self.scenario.parent and code == KEY:
+            row.update(parents.reference(self, side))
+        self.memory(side).create(SETS[side], row)
+
+    def stored(self, side: Side, code: str = KEY) -> Stored | None:
+        """A row as a side keeps it."""
+        return self.memory(side).by_key(SETS[side], {NAMES[side]["key"]: code})
 
     def row(self, side: Side, code: str = KEY) -> dict[str, str] | None:
         """What a side stores, in the words of this module; null is the empty text."""
-        stored = self.memory(side).by_key(SETS[side], {NAMES[side]["key"]: code})
+        stored = self.stored(side, code)
         if stored is None:
             return None
         return {name: stored.values.get(column) or "" for name, column in NAMES[side].items()}
@@ -268,6 +302,7 @@ class Player:
         world = self.world
         world.fno_memory = world.fno.memory = self._memories["fno"].clone()
         world.dataverse_memory = world.dataverse.memory = self._memories["dataverse"].clone()
+        self.begin(0)
 
     def run(self) -> str | None:
         """One run of the engine: the initial sync until it is done, the delta from then on; returns why it failed."""
@@ -314,7 +349,9 @@ class Played:
                 self.words.append("|")
             except Crash:
                 self._revive()
+            player.begin(1)
         self._active = False
+        player.begin(1)
         self.rested = self._rest()
         self.writes = {
             side: [w for w in player.memory(side).log[logged[side] :] if w.caller == ENGINE] for side in SIDES
@@ -322,6 +359,11 @@ class Played:
 
     def _run(self) -> None:
         failed = self.player.run()
+        if failed is not None:
+            self.trouble.append(failed)
+
+    def _turn(self) -> None:
+        failed = parents.take_turn(self.player)
         if failed is not None:
             self.trouble.append(failed)
 
@@ -333,6 +375,8 @@ class Played:
         for _ in range(REST):
             before = self._fingerprint()
             self._run()
+            if self.scenario.parent:
+                self._turn()
             if self._fingerprint() == before:
                 return True
         return False
@@ -341,7 +385,11 @@ class Played:
         """Everything that a run without work must leave alone."""
         player = self.player
         with player.store.read() as state:
-            links = state.iterate_links(player.world.session.pair, "Rows", "", 0, 100)
+            links = [
+                link
+                for name in player.world.catalogue.maps
+                for link in state.iterate_links(player.world.session.pair, name, "", 0, 100)
+            ]
             listed = state.count_inbox(player.world.session.pair)
             initial = state.lane(player.world.session.pair, "Rows", "").initial
         return [player.memory(side).version for side in SIDES], links, listed, initial
@@ -378,10 +426,23 @@ class Played:
     def _can(self, edit: Edit) -> bool:
         if self.scenario.mirrored and edit.field == "B" and not self.ghost.events:
             return False
+        if edit.kind == "parent":
+            return not parents.is_made(self.player)
+        if edit.kind == "turn":
+            return not parents.is_settled(self.player)
         return (self.player.row(edit.side) is None) == (edit.kind == "create")
 
     def _do(self, edit: Edit) -> None:
         player, side, names = self.player, edit.side, NAMES[edit.side]
+        if edit.kind == "parent":
+            parents.make(player)
+            return
+        if edit.kind == "turn":
+            # another worker, whom nobody disturbs
+            self._active = False
+            self._turn()
+            self._active = True
+            return
         memory, table = player.memory(side), SETS[edit.side]
         seen = {name: frozenset(self.ghost.visible.get((side, name), ())) for name in FIELDS}
         self._made_up += 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.state.records import ConflictRecord
+from tests.engine import parents
 from tests.engine.interleave import (
     CANARY,
     FIELDS,
@@ -57,8 +58,11 @@ def _broken(one: Played) -> Iterator[str]:
     yield from _records(one, conflicts)
     for row in parked:
         yield f"I5 parked: {row.code} {row.message}"
-    for row in waiting:
-        yield f"I5 waiting for {row.parent_key}"
+    if one.scenario.parent:
+        yield from parents.broken(one)
+    else:
+        for row in waiting:
+            yield f"I5 waiting for {row.parent_key}"
     yield from _identity(one, rows, links)
     yield from _writes(one)
     yield from _untouched(one)
@@ -305,6 +309,8 @@ def _writes(one: Played) -> Iterator[str]:
     ghost = one.ghost
     # a first connection may have to bring the row over or settle its values
     first = 0 if one.scenario.connected else 2
+    # nor did anybody edit the row that its parent is brought over for
+    first += 2 if one.scenario.parent else 0
     allowed = 2 * len(ghost.events) + ghost.unsure + first
     written = sum(len(writes) for writes in one.writes.values())
     if written > allowed:

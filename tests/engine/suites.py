@@ -154,6 +154,35 @@ def _suites() -> list[Suite]:
         normalize=_normal(lower, upper),
         silent=("fno",),
     )
+    turns = (Edit("parent", "fno"), Edit("turn", "fno"), Edit("turn", "dataverse"))
+    for name, missing, start in (
+        ("F&O has the row", "defer", _start(("a0", "b0"), None)),
+        ("Dataverse has the row", "wait", _start(None, ("a0", "b0"))),
+    ):
+        s.add(
+            f"a parent that comes late, {name}",
+            turns,
+            (2, 0, 0),
+            (2, 1, 0),
+            soak=((3, 1, 0), (2, 2, 0)),
+            parent=missing,
+            **start,
+        )
+    s.add(
+        "another order of field pairs",
+        BACK_AND_FORTH,
+        (2, 0, 0),
+        (2, 1, 0),
+        soak=((3, 0, 0), (2, 2, 0)),
+        remapped=True,
+    )
+    s.add(
+        "another order of field pairs, first connection",
+        PRESENCE,
+        (1, 1, 0),
+        remapped=True,
+        **_start(("a0", "b0"), None),
+    )
     return s.found
 
 

@@ -1,28 +1,38 @@
 """The checks are checked: each safeguard of the engine, taken out, must be noticed.
 
 A mutant replaces one part of the production engine. Where the small-scope check can see it, the scenario that does is played until
-its first broken invariant; the others turn a directed test of `test_rules` red.
+its first broken invariant; the fence of the state, for which one process is not enough, has a check of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from mappings.errors import LeaseLost
 from tasks.connectors.side import Operation, Outcome, Side
+from tasks.state import models
+from tasks.state.leases import Lease
+from tasks.state.records import InboxEntry
+from tasks.state.store import Store, Transaction
 from tasks.sync.cases import Case, Comparison, Send, Work
 from tasks.sync.compare import Comparer
-from tasks.sync.diff import Seen
+from tasks.sync.diff import Decision, Seen
 from tasks.sync.engine import Engine
-from tasks.sync.intents import Layouts
+from tasks.sync.evidence import Evidence
+from tasks.sync.intents import Layouts, unpack
 from tasks.sync.record import Recorder
 from tasks.sync.results import Results
 from tests.engine.interleave import Found, Played, Scenario, explore
 from tests.engine.invariants import broken
 from tests.engine.suites import SUITES
+from tests.state.fencing import nobody_takes_over_between_check_and_write
 
 SCENARIOS = {suite.scenario.name: suite for suite in SUITES}
 
@@ -195,6 +205,67 @@ def identity_does_not_matter(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Comparer, "seen", blind)
 
 
+def delete_by_feed_entry_alone(patch: pytest.MonkeyPatch) -> None:
+    """Who a feed says is deleted is deleted: nobody looks for the row by id and by key."""
+
+    def believed(self: Evidence, work: Work) -> bool:
+        for i, case in enumerate(work.cases):
+            told = any(each.kind == "delete" for each in case.entries)
+            if told and case.link is not None and case.link.state == "paired" and case.fno is not None:
+                work.decisions[i] = Decision.DELETE_FNO
+        return False
+
+    patch.setattr(Evidence, "judge", believed)
+
+
+def release_by_call(patch: pytest.MonkeyPatch) -> None:
+    """Who waits for a parent is released when the parent is written, instead of asked for at each drain."""
+    store = Recorder._store
+
+    def stored(self: Recorder, work: Work, results: Results) -> None:
+        store(self, work, results)
+        lane = self._lane
+        for sync in lane.catalogue.maps.values():
+            with lane.store.unfenced() as tx:
+                waiting = tx.releasable(lane.pair, sync.name, lane.company)
+                released = [w for w in waiting if w.parent_table == lane.map.dataverse.table]
+                tx.put_inbox(
+                    [InboxEntry(lane.pair, sync.name, w.company, w.side, w.row, "upsert") for w in released]
+                )
+
+    patch.setattr(Recorder, "_store", stored)
+    patch.setattr("tasks.sync.delta.wake", lambda *_: set())
+
+
+def digests_without_layout(patch: pytest.MonkeyPatch) -> None:
+    """Stored digests are read by their places, whatever stood there when they were stored."""
+
+    def row(self: Layouts, data: bytes | None, link: Any, part: int = 0) -> Any:
+        pairs = self._lane.pairs
+        return None if data is None else unpack(data[part * 8 * pairs :], pairs)
+
+    patch.setattr(Layouts, "_row", row)
+
+
+def epoch_by_select(patch: pytest.MonkeyPatch) -> None:
+    """A transaction asks whether the lease is ours, and then writes."""
+
+    @contextmanager
+    def transaction(self: Store, lease: Lease) -> Iterator[Transaction]:
+        with self._reading() as connection:
+            row = connection.execute(
+                select(models.lease.c.epoch).where(
+                    models.lease.c.pair == lease.pair, models.lease.c.name == lease.name
+                )
+            ).one()
+        if row.epoch != lease.epoch:
+            raise LeaseLost("the lease is another's", code="lease_lost")
+        with self.unfenced() as tx:
+            yield tx
+
+    patch.setattr(Store, "transaction", transaction)
+
+
 MUTANTS: list[tuple[Mutant, str, tuple[int, int, int]]] = [
     (without_version("update"), "concurrent edits", (2, 0, 0)),
     (without_version("delete"), "deletes and recreates", (2, 0, 0)),
@@ -208,6 +279,9 @@ MUTANTS: list[tuple[Mutant, str, tuple[int, int, int]]] = [
     (versions_settle_nothing, "there and back", (2, 0, 1)),
     (reads_are_ours, "answers without the row", (2, 0, 0)),
     (identity_does_not_matter, "recreated as it was", (2, 1, 0)),
+    (delete_by_feed_entry_alone, "recreated as it was", (2, 0, 0)),
+    (release_by_call, "a parent that comes late, Dataverse has the row", (2, 0, 0)),
+    (digests_without_layout, "another order of field pairs", (1, 0, 0)),
 ]
 
 
@@ -221,3 +295,20 @@ def test_the_small_scope_check_notices(
 ) -> None:
     mutant(monkeypatch)
     assert first_broken(suite, *depth) is not None
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_the_lease_check_notices(
+    database: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = (
+        request.getfixturevalue("postgres")()
+        if database == "postgresql"
+        else f"sqlite:///{tmp_path}/state.db"
+    )
+    with Store.open(url) as store:
+        pair = store.pair("fno", "dataverse")
+        nobody_takes_over_between_check_and_write(store, pair)
+        epoch_by_select(monkeypatch)
+        with pytest.raises(AssertionError, match="stale"):
+            nobody_takes_over_between_check_and_write(store, pair)

@@ -9,27 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event
 
 from mappings.errors import LeaseLost, RetriableError
-from tasks.state import models
 from tasks.state.leases import Lease, LeaseHeld
 from tasks.state.store import Store
 from tests.state.conftest import url_of
+from tests.state.fencing import NAME, nobody_takes_over_between_check_and_write, run_out
 from tests.state.samples import COMPANY, MAP, link
 from tests.state.worker import MAP as COUNTER
-
-NAME = "lane:Vendors:USMF"
-
-
-def run_out(store: Store, lease: Lease) -> None:
-    """Let a lease run out as if its time had passed on the database's clock."""
-    with store.unfenced() as tx:
-        tx._connection.execute(
-            update(models.lease)
-            .where(models.lease.c.pair == lease.pair, models.lease.c.name == lease.name)
-            .values(expires=models.lease.c.beat - 1)
-        )
 
 
 def test_a_held_lease_is_refused_with_holder_and_time(store: Store, pair: int) -> None:
@@ -155,6 +143,10 @@ def test_a_takeover_waits_for_the_open_transaction(store: Store, pair: int) -> N
     assert second.epoch == first.epoch + 1
     with store.read() as state:
         assert state.count_links(pair, MAP, COMPANY) == 1
+
+
+def test_nobody_takes_over_between_check_and_write(store: Store, pair: int) -> None:
+    nobody_takes_over_between_check_and_write(store, pair)
 
 
 def test_hand_over(store: Store, pair: int) -> None:
