@@ -6,17 +6,25 @@ import difflib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from mappings import deviations, fitting, graph, validation
 from mappings.errors import FatalError, MapError
+from mappings.fitting import Inactive
 from mappings.graph import Edge
 from mappings.model import FieldPair, Map
 from mappings.reader import read_map
 
 SHIPPED = Path(__file__).parent
-PREFERRED = "2019"
-"""Which form is active when a map comes in several and nobody chose: the first published one, which needs
-no party model."""
+Form = Literal["classic", "party"]
+"""Classic: the first published forms, with addresses and phone numbers on accounts, contacts and vendors.
+Party: today's forms, which keep them with the party."""
+
+VERSION: Mapping[Form, str] = {"classic": "2019", "party": "current"}
+"""The version that a form prefers where a map comes in several."""
+
+ALL = "all"
+"""In the setting `sensitive`: everything."""
 
 
 class Catalogue:
@@ -24,12 +32,15 @@ class Catalogue:
 
     Args:
         maps: one form of each map; names are unique.
+        inactive: further maps that were read and don't run.
 
     Attributes:
         maps: name → map, sorted by name.
+        inactive: name → map that doesn't run at all, with the reason.
     """
 
-    def __init__(self, maps: Iterable[Map]) -> None:
+    def __init__(self, maps: Iterable[Map], inactive: Iterable[Inactive] = ()) -> None:
+        self.inactive: Mapping[str, Inactive] = {each.map.name: each for each in inactive}
         self.maps: Mapping[str, Map] = {each.name: each for each in sorted(maps, key=lambda each: each.name)}
         self._by_table: dict[str, list[Map]] = {}
         self._by_set: dict[str, list[Map]] = {}
@@ -42,7 +53,9 @@ class Catalogue:
         cls,
         folders: Iterable[Path | str] = (),
         *,
+        form: Form = "classic",
         select: Mapping[str, str] | None = None,
+        sensitive: Iterable[str] = (),
         shipped: bool = True,
         validate: bool = True,
     ) -> Catalogue:
@@ -51,41 +64,18 @@ class Catalogue:
         Args:
             folders: your own maps, all ``*.yaml`` below; a map with the name and version of a shipped one
                 takes its place.
-            select: map name (or template name) → version, where a map comes in several forms.
+            form: which form of the published maps runs where there are two.
+            select: map name (or template name) → version, where one map is to run in another form.
+            sensitive: names of maps whose sensitive parts are wanted, or ``all``; other sensitive maps and
+                field pairs are left out.
             shipped: read the shipped maps too.
             validate: check that the maps fit together.
 
         Raises:
             MapError: a file or the maps together are wrong; all that was found in its `also`.
         """
-        forms: dict[tuple[str, str], Map] = {}
-        problems: list[MapError] = []
-        sources = [sorted(SHIPPED.glob("*/*.yaml"))] if shipped else []
-        sources += [_files(Path(folder)) for folder in folders]
-        for files in sources:
-            here: dict[tuple[str, str], Map] = {}
-            for file in files:
-                try:
-                    each = read_map(file)
-                except MapError as error:
-                    problems.append(error)
-                    continue
-                form = (each.name, each.version)
-                if form in here:
-                    problems.append(
-                        MapError(
-                            f"“{each.name}”, version {each.version}, is already in {here[form].file}",
-                            file=file,
-                            line=each.line_of("map"),
-                            field="map",
-                            remedy="give it another name",
-                        )
-                    )
-                here[form] = each
-            forms |= here
-        if problems:
-            raise MapError.gathered(problems)
-        catalogue = cls(_selected(forms, select or {}))
+        forms = {(each.name, each.version): each for each in read_maps(folders, shipped=shipped)}
+        catalogue = cls(*_wanted(_selected(forms, form, select or {}), frozenset(sensitive)))
         if validate:
             catalogue.validate()
         return catalogue
@@ -96,6 +86,10 @@ class Catalogue:
         Raises:
             FatalError: there is none; names the nearest.
         """
+        if name in self.inactive:
+            raise FatalError(
+                f"the map “{name}” is off: {self.inactive[name].reason}", code="map_is_off", map=name
+            )
         if name not in self.maps:
             near = difflib.get_close_matches(name, self.maps, n=3, cutoff=0.4)
             raise FatalError(
@@ -157,7 +151,9 @@ class Catalogue:
             that table has one, is the row's own.
         """
         return {
-            column: fitting.pairs_in_key_order(each, column, self.of_table(lookup.table))
+            column: fitting.pairs_in_key_order(
+                each, column, filter(lookup.means, self.of_table(lookup.table))
+            )
             for column, lookup in each.lookups.items()
         }
 
@@ -213,6 +209,47 @@ class Catalogue:
         )
 
 
+def read_maps(folders: Iterable[Path | str] = (), *, shipped: bool = True) -> tuple[Map, ...]:
+    """Every form of every map, active or not.
+
+    Args:
+        folders: your own maps, all ``*.yaml`` below; a map with the name and version of a shipped one takes
+            its place.
+        shipped: read the shipped maps too.
+
+    Raises:
+        MapError: files are wrong; all that was found in its `also`.
+    """
+    forms: dict[tuple[str, str], Map] = {}
+    problems: list[MapError] = []
+    sources = [sorted(SHIPPED.glob("*/*.yaml"))] if shipped else []
+    sources += [_files(Path(folder)) for folder in folders]
+    for files in sources:
+        here: dict[tuple[str, str], Map] = {}
+        for file in files:
+            try:
+                each = read_map(file)
+            except MapError as error:
+                problems.append(error)
+                continue
+            form = (each.name, each.version)
+            if form in here:
+                problems.append(
+                    MapError(
+                        f"“{each.name}”, version {each.version}, is already in {here[form].file}",
+                        file=file,
+                        line=each.line_of("map"),
+                        field="map",
+                        remedy="give it another name",
+                    )
+                )
+            here[form] = each
+        forms |= here
+    if problems:
+        raise MapError.gathered(problems)
+    return tuple(forms.values())
+
+
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FatalError(
@@ -221,8 +258,29 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.yaml"))
 
 
-def _selected(forms: Mapping[tuple[str, str], Map], select: Mapping[str, str]) -> list[Map]:
-    """One form of each map."""
+def _wanted(maps: list[Map], sensitive: frozenset[str]) -> tuple[list[Map], list[Inactive]]:
+    """What runs and what doesn't, by what the settings say about sensitive data."""
+    names = {each.name for each in maps}
+    for name in sensitive - names - {ALL}:
+        near = difflib.get_close_matches(name, names, n=1)
+        raise FatalError(
+            f"sensitive data are wanted of “{name}”, but there is no such map",
+            code="no_such_map",
+            remedy=f"did you mean “{near[0]}”?" if near else f"names of maps, or “{ALL}”",
+        )
+    run, off = [], []
+    for each in maps:
+        if ALL in sensitive or each.name in sensitive:
+            run.append(each)
+        elif each.sensitive:
+            off.append(Inactive(each, "its data are sensitive; DUALFLOW_SENSITIVE turns it on"))
+        else:
+            run.append(each.without_sensitive())
+    return run, off
+
+
+def _selected(forms: Mapping[tuple[str, str], Map], form: Form, select: Mapping[str, str]) -> list[Map]:
+    """One version of each map."""
     by_name: dict[str, dict[str, Map]] = {}
     for (name, version), each in forms.items():
         by_name.setdefault(name, {})[version] = each
@@ -237,7 +295,7 @@ def _selected(forms: Mapping[tuple[str, str], Map], select: Mapping[str, str]) -
             )
     chosen = []
     for name, versions in by_name.items():
-        default = PREFERRED if PREFERRED in versions else sorted(versions)[0]
+        default = next(each for each in (VERSION[form], "current", *sorted(versions)) if each in versions)
         template = next(iter(versions.values())).template
         version = select.get(name, select.get(template, default))
         if version not in versions:

@@ -6,12 +6,27 @@ Each check is a generator of errors, so that one run reports everything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from mappings.errors import MapError
 from mappings.graph import COMPANIES
-from mappings.model import FieldPair, Lookup, Map
+from mappings.lookup import Lookup
+from mappings.model import FieldPair, Map
 from mappings.validation import COMPANY_PROPERTY, near, problem
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """A map that was read and does not run.
+
+    Attributes:
+        map: the map.
+        reason: why, and which setting turns it on.
+    """
+
+    map: Map
+    reason: str
 
 
 class Maps(Protocol):
@@ -19,6 +34,9 @@ class Maps(Protocol):
 
     @property
     def maps(self) -> Mapping[str, Map]: ...
+
+    @property
+    def inactive(self) -> Mapping[str, Inactive]: ...
 
     def of_table(self, table: str) -> tuple[Map, ...]: ...
 
@@ -28,6 +46,7 @@ def misfits(each: Map, others: Maps) -> Iterator[MapError]:
     yield from _company(each, others)
     yield from _lookups(each, others)
     yield from _after(each, others)
+    yield from _shares(each, others)
 
 
 def pairs_in_key_order(each: Map, column: str, targets: Iterable[Map]) -> tuple[FieldPair, ...]:
@@ -120,18 +139,47 @@ def _lookups(each: Map, others: Maps) -> Iterator[MapError]:
 
 def _lookup(each: Map, column: str, lookup: Lookup, others: Maps) -> Iterator[MapError]:
     place = f"lookups.{column}"
-    if lookup.tables and lookup.table not in lookup.tables:
-        yield problem(
-            each, f"{place}.tables", f"must contain {lookup.table}", "list all tables it may point at"
-        )
-    targets = others.of_table(lookup.table)
-    if not targets:
-        tables = {other.dataverse.table for other in others.maps.values()}
+    for name in lookup.maps:
+        meant = others.maps.get(name)
+        if meant is None or not lookup.means(meant):
+            writing = [other.name for table in lookup.targets for other in others.of_table(table)]
+            yield problem(
+                each,
+                f"{place}.maps",
+                f"no active map “{name}” writes {' or '.join(lookup.targets)}",
+                f"{near(name, writing)} {_off(name, others)} writing it: {', '.join(writing) or 'none'}".strip(),
+                "no_such_map",
+            )
+            return
+    paths = {".".join(pair.path[1:]) for pair in each.compared if pair.lookup == column}
+    if lookup.tables and paths != {lookup.tables[lookup.table]}:
         yield problem(
             each,
-            f"{place}.table",
-            f"no map writes the table {lookup.table}",
-            near(lookup.table, tables),
+            place,
+            f"points at one of several tables, so its pairs name the row by {lookup.tables[lookup.table]} alone, "
+            f"not by {', '.join(sorted(paths))}",
+            f"map {column}.{lookup.tables[lookup.table]}",
+            "lookup_key",
+        )
+        return
+    for table in lookup.targets:
+        wanted = {lookup.tables[table]} if lookup.tables else paths
+        yield from _target(each, column, table, wanted, others)
+
+
+def _target(each: Map, column: str, table: str, paths: set[str], others: Maps) -> Iterator[MapError]:
+    """One table behind a lookup has a map, and a row of it is named by these columns."""
+    lookup = each.lookups[column]
+    place = f"lookups.{column}.tables.{table}" if lookup.tables else f"lookups.{column}"
+    targets = [target for target in others.of_table(table) if lookup.means(target)]
+    if not targets:
+        tables = {other.dataverse.table for other in others.maps.values()}
+        off = [name for name, other in others.inactive.items() if other.map.dataverse.table == table]
+        yield problem(
+            each,
+            place if lookup.tables else f"{place}.table",
+            f"no map writes the table {table}",
+            _off(off[0], others) if off else near(table, tables),
             "unknown_table",
         )
         return
@@ -139,30 +187,54 @@ def _lookup(each: Map, column: str, lookup: Lookup, others: Maps) -> Iterator[Ma
         yield problem(
             each,
             place,
-            f"a global map can't look up {lookup.table}: which company's row would it be?",
+            f"a global map can't look up {table}: which company's row would it be?",
             "make the map company-specific (dataverse.company)",
             "company_mismatch",
         )
-    paths = {".".join(pair.path[1:]) for pair in each.compared if pair.lookup == column}
     if not any(paths == set(target.dataverse.key) for target in targets):
         keys = {", ".join(target.dataverse.key) for target in targets}
         yield problem(
             each,
             place,
-            f"the pairs behind it give {', '.join(sorted(paths))}, but a row of {lookup.table} is named by "
+            f"the pairs behind it give {', '.join(sorted(paths))}, but a row of {table} is named by "
             + " or by ".join(sorted(keys)),
             "map every part of that key through the lookup",
             "lookup_key",
         )
 
 
+def _off(name: str, others: Maps) -> str:
+    """Why a map that was read doesn't run; "" for any other name."""
+    found = others.inactive.get(name)
+    return f"“{name}” is off: {found.reason}" if found else ""
+
+
 def _after(each: Map, others: Maps) -> Iterator[MapError]:
     for index, name in enumerate(each.after):
-        if name not in others.maps or name == each.name:
+        if name == each.name or not (name in others.maps or name in others.inactive):
             yield problem(
                 each,
                 f"after.{index}",
                 f"there is no other map “{name}”",
                 near(name, others.maps),
                 "no_such_map",
+            )
+
+
+def _shares(each: Map, others: Maps) -> Iterator[MapError]:
+    """Only rows of one's own table can be shared."""
+    for index, name in enumerate(each.shares):
+        place = f"shares.{index}"
+        if name == each.name or not (name in others.maps or name in others.inactive):
+            yield problem(
+                each, place, f"there is no other map “{name}”", near(name, others.maps), "no_such_map"
+            )
+            continue
+        other = others.maps[name] if name in others.maps else others.inactive[name].map
+        if other.dataverse.table != each.dataverse.table:
+            yield problem(
+                each,
+                place,
+                f"“{name}” writes {other.dataverse.table}, this map {each.dataverse.table}",
+                "only maps of one table can share its rows",
             )

@@ -1,7 +1,8 @@
 """The dependency graph of maps: which map's rows must be there before another's.
 
-An edge exists for every lookup, for the company and for every `after`. A lookup marked `cycle: true` is a
-deferred edge: it is patched afterwards and doesn't order anything. What is left must have no cycle.
+An edge exists for every lookup, for the company, for every `after` and for every map whose rows are shared.
+A lookup marked `cycle: true` is a deferred edge: it is patched afterwards and doesn't order anything. What is
+left must have no cycle.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from mappings.model import Map
 COMPANIES = "cdm_companies"
 """Entity set of the companies, which every company-specific row points at."""
 
-EdgeKind = Literal["lookup", "company", "after"]
+EdgeKind = Literal["lookup", "company", "after", "shares"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Edge:
     Attributes:
         child: name of the map that needs the other.
         parent: name of the map that is needed.
-        kind: why: a lookup column, the company, or a declared `after`.
-        field: the lookup or company column; "" for `after`.
+        kind: why: a lookup column, the company, a declared `after`, or rows that it shares.
+        field: the lookup or company column; "" otherwise.
         deferred: patched afterwards (`cycle: true`); such edges order nothing.
         place: file and line of the lookup, for messages.
     """
@@ -60,16 +61,20 @@ def edges(maps: Mapping[str, Map]) -> tuple[Edge, ...]:
             )
         for column, lookup in child.lookups.items():
             place = _place(child, f"lookups.{column}")
-            for table in lookup.tables or (lookup.table,):
+            for table in lookup.targets:
                 found += (
                     Edge(child.name, parent.name, "lookup", column, lookup.cycle, place)
                     for parent in by_table.get(table, ())
+                    if lookup.means(parent)
                 )
-        found += (
-            Edge(child.name, name, "after", "", place=_place(child, "after"))
-            for name in child.after
-            if name in maps
+        declared: tuple[tuple[EdgeKind, tuple[str, ...]], ...] = (
+            ("after", child.after),
+            ("shares", child.shares),
         )
+        for kind, names in declared:
+            found += (
+                Edge(child.name, name, kind, "", place=_place(child, kind)) for name in names if name in maps
+            )
     return tuple(found)
 
 
@@ -105,12 +110,12 @@ def _cycle(maps: Mapping[str, Map], path: list[str], ordering: Iterable[Edge]) -
     steps = [by_ends[child, parent] for child, parent in pairwise(names)]
     told = "; ".join(
         f"{edge.child} needs {edge.parent} by "
-        + (f"`{edge.field}`" if edge.field else "`after`")
+        + f"`{edge.field or edge.kind}`"
         + (f" ({edge.place})" if edge.place else "")
         for edge in steps
     )
     first = next((edge for edge in steps if edge.kind == "lookup"), steps[0])
-    field = f"lookups.{first.field}" if first.kind == "lookup" else "after"
+    field = f"lookups.{first.field}" if first.kind == "lookup" else first.kind
     return MapError(
         f"these maps need each other: {' → '.join(names)}. {told}",
         file=maps[first.child].file,

@@ -13,31 +13,19 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-FnoFeed = Literal["row_version", "data_events", "modified", "dmf_export", "scan"]
-DataverseFeed = Literal["change_tracking", "webhook", "scan"]
-Missing = Literal["wait", "defer", "skip-row"]
+from mappings.ends import DataverseEnd, FnoEnd
+from mappings.lookup import Lookup
+from mappings.part import Name, Part, Text
+
 Conflict = Literal["fno", "dataverse", "newest", "hold"]
 Leave = Literal["detach", "deactivate", "delete"]
 
 # descriptive fields: they change nothing that a sync does, so they are no part of a map's identity
-DESCRIPTIVE = frozenset({"template", "version", "area", "solution", "verified", "about"})
-
-
-def _text(value: object) -> object:
-    """YAML scalars as the text that canonical values use: booleans lower-case, numbers in digits."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float | bool)]
-Name = Annotated[str, Field(min_length=1)]
+DESCRIPTIVE = frozenset({"template", "version", "area", "solution", "verified", "about", "sensitive"})
 
 
 AREAS = (
@@ -81,13 +69,7 @@ class Direction(StrEnum):
     TO_FNO = "to-fno"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, ignored_types=(cached_property,)
-    )
-
-
-class FieldPair(_Part):
+class FieldPair(Part):
     """One row of a map: an F&O property, a Dataverse column, or a constant for one of them."""
 
     fno: Name | None = Field(default=None, description="F&O property, in the spelling of $metadata")
@@ -109,6 +91,10 @@ class FieldPair(_Part):
         default=None, description="sent on create to the one end that this pair names"
     )
     always: bool = Field(default=False, description="send the constant with updates too, not only on create")
+    sensitive: bool = Field(
+        default=False,
+        description="personal beyond what business needs: left out unless the setting `sensitive` names the map",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -173,68 +159,7 @@ class FieldPair(_Part):
         return self.direction is not Direction.TO_DATAVERSE
 
 
-class FnoEnd(_Part):
-    """The F&O side of a map."""
-
-    set: Name = Field(description="entity set name, as in /data/<set>")
-    entity: Name = Field(description="name of the data entity")
-    key: tuple[Name, ...] = Field(min_length=1, description="the entity's key in order, dataAreaId included")
-    filter: Name | None = Field(
-        default=None, description="rows that belong to the map: OData, enum members as text"
-    )
-    filter_fields: tuple[Name, ...] = Field(default=(), description="properties that only the filter names")
-    feeds: tuple[FnoFeed, ...] = Field(
-        default=("scan",), min_length=1, description="feeds this entity can have"
-    )
-    modified: Name | None = Field(
-        default=None, description="property with the time of the last change, if any"
-    )
-    unlisted: tuple[Name, ...] = Field(
-        default=(),
-        description="mapped properties that no published map names, such as your extensions: a name that is "
-        "neither published nor listed here is taken for a misspelling",
-    )
-
-
-class DataverseEnd(_Part):
-    """The Dataverse side of a map."""
-
-    table: Name = Field(description="entity set name, as in /api/data/v9.2/<table>")
-    key: tuple[Name, ...] = Field(
-        min_length=1, description="integration key: columns or lookup paths, without the company"
-    )
-    company: Name | None = Field(
-        default=None, description="company lookup column; left out = the map is global"
-    )
-    filter: Name | None = Field(
-        default=None, description="rows that belong to the map: OData, plain columns only"
-    )
-    filter_fields: tuple[Name, ...] = Field(default=(), description="columns that only the filter names")
-    feeds: tuple[DataverseFeed, ...] = Field(default=("change_tracking",), min_length=1)
-
-
-class Lookup(_Part):
-    """Where one lookup column of the Dataverse table points, and what to do without the row there."""
-
-    table: Name = Field(description="Dataverse entity set of the row looked up")
-    tables: tuple[Name, ...] = Field(
-        default=(), description="the tables that rows of this map may point at, where a lookup has several"
-    )
-    missing: Missing = Field(
-        default="defer",
-        description="when the row looked up isn't there: wait with the whole row, defer (write it without, "
-        "patch later) or skip-row; left out = wait where the lookup is part of the key, else defer",
-    )
-    cycle: bool = Field(default=False, description="patched afterwards; the dependency graph ignores it")
-
-    @model_validator(mode="after")
-    def _cycles_are_patched(self) -> Self:
-        if self.cycle and self.missing != "defer":
-            raise ValueError(f"a lookup with `cycle: true` is patched afterwards, it can't {self.missing}")
-        return self
-
-
-class Deletes(_Part):
+class Deletes(Part):
     """What a delete on one side does to the other."""
 
     to_dataverse: Literal["propagate", "ignore", "deactivate"] = Field(
@@ -243,14 +168,14 @@ class Deletes(_Part):
     to_fno: Literal["propagate", "ignore"] = Field(default="propagate", alias="to-fno")
 
 
-class Numbering(_Part):
+class Numbering(Part):
     """Who numbers rows that were made without a key."""
 
     by: Literal["fno"] = Field(description="F&O numbers the row and its answer names the key")
     reference: Name = Field(description="F&O property that carries our reference to find the row again")
 
 
-class Map(_Part):
+class Map(Part):
     """One F&O entity with one Dataverse table."""
 
     name: Name = Field(alias="map", description="unique name, used by commands, tasks and the state")
@@ -272,6 +197,21 @@ class Map(_Part):
     )
     after: tuple[Name, ...] = Field(
         default=(), description="maps to run first although no lookup points there"
+    )
+    shares: tuple[Name, ...] = Field(
+        default=(),
+        description="maps of the same table whose rows this map may write too; elsewhere a row belongs to the "
+        "map that had it first. While this map holds a row, the other doesn't delete it",
+    )
+    sensitive: bool = Field(
+        default=False,
+        description="personal data that business can do without: off unless the setting `sensitive` names the "
+        "map",
+    )
+    initial: bool = Field(
+        default=True,
+        description="false: request and answer, carried by events alone; never scanned, no part of an initial "
+        "sync",
     )
     conflict: Conflict = Field(default="fno", description="who wins when both sides changed the same thing")
     delete: Deletes = Field(default_factory=Deletes)
@@ -328,6 +268,35 @@ class Map(_Part):
             field = field.rpartition(".")[0]
         return self._lines.get(field)
 
+    def without_sensitive(self) -> Map:
+        """The map without its sensitive field pairs, and without what only they used; itself if it has none."""
+        if not any(pair.sensitive for pair in self.fields):
+            return self
+        kept = [index for index, pair in enumerate(self.fields) if not pair.sensitive]
+        fields = tuple(self.fields[index] for index in kept)
+        names = {name for pair in fields for name in (pair.fno, pair.dataverse) if name}
+        gone = {name for pair in self.fields for name in (pair.fno, pair.dataverse) if name} - names
+        used = {pair.lookup for pair in fields}
+        groups = {group: tuple(m for m in members if m not in gone) for group, members in self.groups.items()}
+        lookups = {
+            column: lookup
+            for column, lookup in self.lookups.items()
+            if column in used or all(pair.lookup != column for pair in self.fields)
+        }
+        left = self.model_copy(
+            update={
+                "fields": fields,
+                "lookups": lookups,
+                "groups": {group: members for group, members in groups.items() if members},
+                "match": tuple(rule for rule in self.match if not gone & set(rule)),
+            }
+        )
+        for cached in ("compared", "constants", "key_pairs", "hash"):
+            left.__dict__.pop(cached, None)
+        left._file = self._file
+        left._lines = _renumbered(self._lines, kept)
+        return left
+
     @property
     def company_specific(self) -> bool:
         """The company is part of the key; else the map is global."""
@@ -368,3 +337,17 @@ class Map(_Part):
         content = self.model_dump(mode="json", by_alias=True, exclude=set(DESCRIPTIVE))
         canonical = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _renumbered(lines: Mapping[str, int], kept: list[int]) -> dict[str, int]:
+    """Lines of a map's fields after some field pairs were taken out."""
+    places = {str(old): str(new) for new, old in enumerate(kept)}
+    found: dict[str, int] = {}
+    for field, line in lines.items():
+        parts = field.split(".")
+        if parts[0] == "fields" and len(parts) > 1:
+            if parts[1] not in places:
+                continue
+            parts[1] = places[parts[1]]
+        found[".".join(parts)] = line
+    return found

@@ -29,6 +29,7 @@ def problems(each: Map) -> Iterator[MapError]:
     yield from _filters(each)
     yield from _policies(each)
     yield from _groups(each)
+    yield from _sensitive(each)
 
 
 def problem(each: Map, field: str, message: str, remedy: str = "", code: str = "invalid_map") -> MapError:
@@ -268,6 +269,14 @@ def _policies(each: Map) -> Iterator[MapError]:
                 "a property of your own goes into fno.unlisted",
                 "unknown_property",
             )
+    for place, feeds in (("fno.feeds", each.fno.feeds), ("dataverse.feeds", each.dataverse.feeds)):
+        if not each.initial and "scan" in feeds:
+            yield problem(
+                each,
+                place,
+                "a map with `initial: false` is never scanned",
+                "name the feeds that bring its events, such as data_events or change_tracking",
+            )
     mapped = {pair.dataverse for pair in each.compared}
     for index, rule in enumerate(each.match):
         for column in rule:
@@ -294,3 +303,15 @@ def _groups(each: Map) -> Iterator[MapError]:
                 )
             elif seen.setdefault(member, group) != group:
                 yield problem(each, place, f"{member} is already in “{seen[member]}”", "one group per field")
+
+
+def _sensitive(each: Map) -> Iterator[MapError]:
+    """What a row is found by can't be left out."""
+    for index, pair in enumerate(each.fields):
+        if pair.sensitive and (pair.dataverse in each.dataverse.key or pair.fno in each.fno.key):
+            yield problem(
+                each,
+                f"fields.{index}.sensitive",
+                "is part of the key, so the map can't do without it",
+                "make the whole map `sensitive: true`",
+            )

@@ -63,13 +63,12 @@ def approve(
     The next delta run does it, and looks at each row once more before. Example: dualflow deletes approve "Customer groups" -c usmf
     """
     with installation(note):
-        from mappings.catalogue import Catalogue
         from tasks.state.store import Store
         from tasks.sync.approval import approve as let_go
         from tasks.sync.settings import load_settings
 
         settings = load_settings()
-        Catalogue.load([settings.maps_folder] if settings.maps_folder else []).get(map_)
+        settings.catalogue().get(map_)
         with Store.open(settings.state_url) as store:
             pair = pair_of(store, settings.fno_url)
             done = let_go(store, pair, map_, company, timedelta(hours=hours), datetime.now(UTC))

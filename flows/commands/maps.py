@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from mappings.errors import FatalError, MapError
 from mappings.model import Map
 from mappings.reader import read_map
 from mappings.validation import problems
+from tasks.sync.settings import load_catalogue
 
 app = typer.Typer(
     help="The maps: list, show, check, draw them. Nothing here needs a system.", no_args_is_help=True
@@ -123,7 +123,7 @@ def validate(
             for file in files:
                 findings += problems(read_map(file))
         else:
-            catalogue = Catalogue.load(_folders(folder))
+            catalogue = _catalogue(folder)
             maps, warnings = len(catalogue.maps), catalogue.warnings()
     except MapError as error:
         findings += [error, *error.also]
@@ -200,13 +200,8 @@ def _form(output: Path, form: Literal["mermaid", "svg", "dot"]) -> Literal["merm
     return endings.get(output.suffix.lower(), form)
 
 
-def _folders(folders: list[Path] | None) -> list[Path]:
-    own = os.environ.get("DUALFLOW_MAPS_FOLDER")
-    return folders or ([Path(own)] if own else [])
-
-
 def _catalogue(folders: list[Path] | None) -> Catalogue:
-    return Catalogue.load(_folders(folders))
+    return load_catalogue(folders or ())
 
 
 def _chosen(catalogue: Catalogue, names: list[str] | None, areas: list[str] | None) -> list[Map]:

@@ -92,13 +92,12 @@ def _to_do(lane: Any) -> bool:
 
 
 def _read() -> Any:
-    from mappings.catalogue import Catalogue
     from tasks.state.store import Store
     from tasks.sync import status as standing
     from tasks.sync.settings import load_settings
 
     settings = load_settings()
-    catalogue = Catalogue.load([settings.maps_folder] if settings.maps_folder else [])
+    catalogue = settings.catalogue()
     with Store.open(settings.state_url) as store:
         return standing.status(store, pair_of(store, settings.fno_url), catalogue, datetime.now(UTC))
 

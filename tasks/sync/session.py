@@ -76,7 +76,7 @@ class Session:
         """
         settings = settings or load_settings()
         seams = seams or Seams()
-        catalogue = catalogue or Catalogue.load([settings.maps_folder] if settings.maps_folder else [])
+        catalogue = catalogue or settings.catalogue()
         if fno is None or dataverse is None:
             credential = client_secret(
                 settings.tenant_id,

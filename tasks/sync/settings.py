@@ -3,24 +3,59 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mappings.catalogue import Catalogue, Form
 from mappings.errors import FatalError
 
-Form = Literal["classic", "party"]
+Kind = TypeVar("Kind", bound="CatalogueSettings")
 
 
-class Settings(BaseSettings):
+class CatalogueSettings(BaseSettings):
+    """Which maps there are and in which form; all that commands need which talk to no system."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALFLOW_", extra="ignore", frozen=True)
+
+    maps_folder: Path | None = Field(
+        default=None, description="Folder of custom maps, read beside the shipped ones"
+    )
+    form: Form = Field(
+        default="classic",
+        description="Form of the published maps where there are two: classic (addresses on the customer) or party",
+    )
+    sensitive: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Maps whose sensitive parts are wanted (ethnic origin, birth dates …), comma separated, or all",
+    )
+
+    @field_validator("sensitive", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return _split(value)
+
+    def catalogue(self, folders: Sequence[Path] = ()) -> Catalogue:
+        """The maps that these settings choose.
+
+        Args:
+            folders: folders of custom maps, instead of the one that the settings name.
+
+        Raises:
+            MapError: maps are wrong.
+        """
+        own = folders or ([self.maps_folder] if self.maps_folder else [])
+        return Catalogue.load(own, form=self.form, sensitive=self.sensitive)
+
+
+class Settings(CatalogueSettings):
     """Where the two systems are, who we are there, and what to sync.
 
     Secrets come from the environment or a file that only the operator can read; they are never logged or stored in the state.
     """
-
-    model_config = SettingsConfigDict(env_prefix="DUALFLOW_", extra="ignore", frozen=True)
 
     fno_url: str = Field(description="Root of the F&O environment, https, without trailing slash")
     dataverse_url: str = Field(description="Root of the Dataverse environment, https, without trailing slash")
@@ -36,9 +71,6 @@ class Settings(BaseSettings):
     )
     maps: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Map names to run, comma separated; empty: the whole catalogue"
-    )
-    maps_folder: Path | None = Field(
-        default=None, description="Folder of custom maps, read beside the shipped ones"
     )
     connections: int = Field(default=8, ge=1, le=52, description="Connections per side")
     page_size: int = Field(default=1000, ge=50, le=5000, description="Rows worked on at a time")
@@ -67,10 +99,8 @@ class Settings(BaseSettings):
 
     @field_validator("companies", "maps", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    def _split_lists(cls, value: object) -> object:
+        return _split(value)
 
     @field_validator("fno_url", "dataverse_url", "authority")
     @classmethod
@@ -90,15 +120,35 @@ class Settings(BaseSettings):
         return str(self.ca_bundle) if self.ca_bundle else True
 
 
+def load_catalogue(folders: Sequence[Path] = ()) -> Catalogue:
+    """The maps that the environment and `DUALFLOW_ENV_FILE` choose; no system's address is needed.
+
+    Raises:
+        FatalError: a setting is wrong.
+        MapError: maps are wrong.
+    """
+    return _read(CatalogueSettings).catalogue(folders)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; `overrides` win over the environment.
 
     Raises:
         FatalError: Names every setting that is missing or wrong, by its environment variable.
     """
+    return _read(Settings, **overrides)
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _read(kind: type[Kind], **overrides: object) -> Kind:
     env_file = os.environ.get("DUALFLOW_ENV_FILE")
     try:
-        return Settings(_env_file=env_file, **overrides)  # type: ignore[arg-type]  # pydantic-settings reads the rest
+        return kind(_env_file=env_file, **overrides)  # type: ignore[arg-type]  # pydantic-settings reads the rest
     except ValidationError as error:
         wrong = "; ".join(
             f"DUALFLOW_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
