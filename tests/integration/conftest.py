@@ -40,12 +40,13 @@ def sides(running_sides: Sides) -> Sides:
 
 @pytest.fixture
 def install(services: Services, sides: Sides, catalogue: Catalogue, tmp_path: Path) -> Iterator[Install]:
-    """Make installations; each has a state of its own unless told which."""
+    """Make installations; each has a state of its own unless told which, and the shipped maps unless told others."""
     made: list[Installation] = []
 
     def make(**options: Any) -> Installation:
         url = options.pop("state_url", None) or f"sqlite:///{tmp_path}/state-{len(made)}.db"
-        made.append(Installation(services, sides, catalogue, url, **options))
+        maps = options.pop("catalogue", catalogue)
+        made.append(Installation(services, sides, maps, url, **options))
         return made[-1]
 
     yield make

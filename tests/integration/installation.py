@@ -237,6 +237,13 @@ class Installation:
         self._nothing_since(before)
 
 
+def altered(catalogue: Catalogue, name: str, **policies: Any) -> Catalogue:
+    """The catalogue with other policies in one of its maps."""
+    changed = catalogue.get(name).model_copy(update=policies)
+    changed.__dict__.pop("hash", None)  # that of the map it was copied from
+    return Catalogue([changed if sync.name == name else sync for sync in catalogue.maps.values()])
+
+
 def environment_settings(services: Services) -> dict[str, Any]:
     """What `sandbox.env` says, as settings."""
     given = {name.removeprefix("DUALFLOW_").lower(): value for name, value in services.environment.items()}
