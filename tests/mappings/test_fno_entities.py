@@ -5,7 +5,16 @@ from __future__ import annotations
 from mappings import fno_entities
 from mappings.catalogue import Catalogue
 
-TYPES = {"Edm.String", "Edm.Int32", "Edm.Int64", "Edm.Decimal", "Edm.DateTimeOffset", "Edm.Guid", "enum"}
+TYPES = {
+    "Edm.String",
+    "Edm.Boolean",
+    "Edm.Int32",
+    "Edm.Int64",
+    "Edm.Decimal",
+    "Edm.DateTimeOffset",
+    "Edm.Guid",
+    "enum",
+}
 
 
 def test_every_shipped_map_finds_its_entity(catalogue: Catalogue) -> None:
