@@ -8,6 +8,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, get_args
 
+import msgspec
 from sqlalchemy import Select, and_, bindparam, delete, func, select, union_all
 from sqlalchemy.exc import IntegrityError
 
@@ -216,7 +217,12 @@ class LinkWrites(LinkReads):
             return
         changed = "UPDATE link SET state = 'paired', base_fno = intent_dataverse, raw_fno = "
         if self._sqlite:
-            self._connection.exec_driver_sql(f"{changed}? WHERE id = ?", [(raw, id_) for id_, raw in created])
+            # one statement, for the reason that `_block` gives
+            self._connection.exec_driver_sql(
+                f"{changed}json_extract(new.value, '$[1]') FROM json_each(?) AS new"
+                " WHERE link.id = json_extract(new.value, '$[0]')",
+                (msgspec.json.encode(created).decode(),),
+            )
         else:
             arrays = ([id_ for id_, _ in created], [raw for _, raw in created])
             self._connection.exec_driver_sql(

@@ -1,6 +1,6 @@
 """A session: one open transaction on the state, with bulk statements that cost microseconds a row on both databases.
 
-Bulk goes to the driver: SQLite's `executemany` with positional values, PostgreSQL's `unnest` of one array a column (one
+Bulk goes to the driver: SQLite's inserts with many rows a statement, PostgreSQL's `unnest` of one array a column (one
 round trip and one statement whatever the number of rows). Values pass through the column types of `models`, so a row looks
 the same whichever way it was written.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -106,8 +107,31 @@ class Session:
         """
         if not rows:
             return
-        statement = self._statement(_insert_statement, table, tuple(columns), tuple(key), tuple(update), keep)
-        self._run(statement, table, columns, rows)
+        about = (_insert_statement, table, tuple(columns), tuple(key), tuple(update), keep)
+        block = self._block(len(columns))
+        if self._sqlite and len(rows) >= block:
+            kinds = [table.c[name].type for name in columns]
+            encoded = list(
+                zip(*_encoded(kinds, self._connection.dialect, zip(*rows, strict=True)), strict=True)
+            )
+            whole, rest = divmod(len(encoded), block)
+            statement = self._statement(*about, block)
+            for at in range(0, whole * block, block):
+                self._connection.exec_driver_sql(
+                    statement, tuple(chain.from_iterable(encoded[at : at + block]))
+                )
+            if rest:
+                self._connection.exec_driver_sql(self._statement(*about, 1), encoded[-rest:])
+            return
+        self._run(self._statement(*about, 1), table, columns, rows)
+
+    def _block(self, columns: int) -> int:
+        """Rows that go into one INSERT of SQLite.
+
+        With a statement a row the driver gives up the interpreter at each of them and waits to get it back: with other threads
+        at work that takes longer than the inserts.
+        """
+        return max(1, min(250, VALUES_A_STATEMENT // columns))
 
     def _update(self, table: Table, columns: Sequence[str], rows: Sequence[Values]) -> None:
         """Update many rows by id; each row's values are in the order of `columns`, the id last."""
@@ -136,6 +160,9 @@ class Session:
             )
             self._connection.exec_driver_sql(statement, arrays)
 
+
+VALUES_A_STATEMENT = 32_766
+"""Values that one statement takes by SQLite's own limits (3.32 of 2020 and later)."""
 
 _STATEMENTS: dict[str, dict[Any, str]] = {}
 
@@ -200,11 +227,13 @@ def _insert_statement(
     key: Sequence[str],
     update: Sequence[str],
     keep: bool,
+    rows: int,
 ) -> str:
     name, *quoted = _quoted(dialect, [table.name, *columns])
     head = f"INSERT INTO {name} ({', '.join(quoted)})"
     if dialect.name == "sqlite":
-        body = f" VALUES ({', '.join('?' * len(columns))})"
+        values = f"({', '.join('?' * len(columns))})"
+        body = f" VALUES {', '.join([values] * rows)}"
     else:
         arrays = ", ".join(_arrays(dialect, table, columns))
         body = f" SELECT * FROM unnest({arrays})"

@@ -36,7 +36,7 @@ class Creates(Parts):
         new_ids = random_ids(len(at))
         for place, i in enumerate(at):
             if not takes[place]:
-                lane.counts.out_of_scope += 1
+                lane.counts.count(out_of_scope=1)
                 continue
             body: dict[str, Any] = bodies[place]
             pairs = flowing
@@ -79,7 +79,7 @@ class Creates(Parts):
                 body[COMPANY_PROPERTY] = lane.company
             keyless = [name for name in lane.key_properties if body.get(name) in (None, "")]
             if not takes[place] or (keyless and lane.map.number is None):
-                lane.counts.out_of_scope += 1
+                lane.counts.count(out_of_scope=1)
                 continue
             pairs = filled[place]
             if keyless:

@@ -65,7 +65,13 @@ class Engine:
     # read → diffed → intent
 
     def prepare(self, cases: Sequence[Case], *, bulk: bool = False) -> Work:
-        """Compare, decide, build the operations and note their intents.
+        """Everything before a batch goes out: `plan` and `note`."""
+        work = self.plan(cases, bulk=bulk)
+        self.note(work)
+        return work
+
+    def plan(self, cases: Sequence[Case], *, bulk: bool = False) -> Work:
+        """Compare, decide and build the operations; nothing is stored yet.
 
         Args:
             cases: at most a page of rows, both sides read.
@@ -75,10 +81,13 @@ class Engine:
         work.bulk = bulk
         self._build(work)
         self.lane.seams.failpoint("diffed")
+        return work
+
+    def note(self, work: Work) -> None:
+        """Store the intents of a batch: only then may it go out."""
         if work.sends:
             self.recorder.note_intents(work)
             self.lane.seams.failpoint("intent")
-        return work
 
     def _decide(self, cases: list[Case]) -> Work:
         comparison = self.comparer.compare(cases)
@@ -160,8 +169,11 @@ class Engine:
             self._skip(work, i)
         work.unlink.extend(at[Decision.UNLINK])
         work.detach.extend(at[Decision.DETACH])
-        lane.counts.detached += sum(
-            (link := work.cases[i].link) is not None and link.state != "detached" for i in at[Decision.DETACH]
+        lane.counts.count(
+            detached=sum(
+                (link := work.cases[i].link) is not None and link.state != "detached"
+                for i in at[Decision.DETACH]
+            )
         )
 
     def _skip(self, work: Work, i: int) -> None:
@@ -187,7 +199,7 @@ class Engine:
         if case.fno is not None and case.dataverse is not None and case.link is None:
             self.notes.park_key_taken(work, i)
             return
-        lane.counts.out_of_scope += 1
+        lane.counts.count(out_of_scope=1)
 
     def _merge(self, work: Work, at: list[int], comparison: Comparison) -> None:
         if not at:

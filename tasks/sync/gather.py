@@ -28,8 +28,8 @@ def gather(engine: Engine, entries: Sequence[InboxEntry]) -> tuple[list[Case], l
     gathering.named_in_fno([e for e in entries if e.side == "fno" and not e.row.startswith(LINK)])
     cases = gathering.read()
     counts = engine.lane.counts
-    counts.read_fno += sum(case.fno is not None for case in cases)
-    counts.read_dataverse += sum(case.dataverse is not None for case in cases)
+    counts.count(read_fno=sum(case.fno is not None for case in cases))
+    counts.count(read_dataverse=sum(case.dataverse is not None for case in cases))
     return cases, gathering.idle
 
 

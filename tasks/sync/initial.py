@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from itertools import chain
 from typing import TypeVar
@@ -21,7 +19,7 @@ import numpy as np
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
 from tasks.state.records import Link, Sighting
-from tasks.sync.cases import Case, Work, fno_name, fno_row_id, version_of
+from tasks.sync.cases import Case, fno_name, fno_row_id, version_of
 from tasks.sync.delta import drain
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import company_filter
@@ -29,6 +27,7 @@ from tasks.sync.gather import cases_of_dataverse
 from tasks.sync.intents import pack
 from tasks.sync.lane import Lane
 from tasks.sync.mode import Mode
+from tasks.sync.pipeline import Pipeline
 from tasks.transform.digests import key_text, raw_digests
 from tasks.transform.matching import match_texts
 
@@ -53,24 +52,30 @@ class InitialSync:
         self._pages = self._fno_pages()
         # the first page of F&O is on its way while tokens are taken and Dataverse is looked over
         self._first_page = self._executor.submit(next, self._pages, None)
-        self._flying: deque[tuple[Work, Future[None]]] = deque()
-        self._again: list[Case] = []
+        self._states = lane.seams.executor(1)
+        self._pipeline = Pipeline(
+            self.engine, self._states, self._executor, room=2 * lane.settings.connections
+        )
         self._sighted = 0
         self._matchable = False
 
     def run(self) -> None:
         """Bring the lane to where both sides are equal; safe to run again at any time, after any crash."""
-        lane, executor = self.lane, self._executor
+        lane = self.lane
         try:
             with quiet_collector():
                 self._sight_dataverse()
-                self._walk_fno(executor)
-                self._walk_unclaimed(executor)
-                self._land(0)
+                self._walk_fno()
+                # what an F&O row claimed must be known before the rest is looked at
+                self._pipeline.noted()
+                self._walk_unclaimed()
+                self._pipeline.finish()
         finally:
-            executor.shutdown(wait=True, cancel_futures=True)
-        if self._again:
-            self._settle_again()
+            # first the thread that hands batches to the other one
+            self._states.shutdown(wait=True, cancel_futures=True)
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._pipeline.again:
+            self._settle_again(self._pipeline.again)
         with lane.store.transaction(self.lease) as tx:
             tx.clear_sightings(lane.pair, lane.map.name, lane.company)
         if self.mode.write:
@@ -96,7 +101,7 @@ class InitialSync:
             filter=self._dataverse_filter(),
             size=lane.settings.dataverse_page_size,
         ):
-            lane.counts.read_dataverse += len(page)
+            lane.counts.count(read_dataverse=len(page))
             self._sighted += len(page)
             for rows in _chunks(page, lane.settings.page_size):
                 self._sight(rows)
@@ -142,21 +147,21 @@ class InitialSync:
             size=lane.settings.fno_page_size,
         )
 
-    def _walk_fno(self, executor: Executor) -> None:
+    def _walk_fno(self) -> None:
         lane = self.lane
         first = self._first_page.result()
         for page in chain([] if first is None else [first], self._pages):
-            lane.counts.read_fno += len(page)
+            lane.counts.count(read_fno=len(page))
             for rows in _chunks(page, lane.settings.page_size):
                 lane.seams.failpoint("read")
-                self._match_fno(rows, executor)
+                self._match_fno(rows)
                 self._progress(len(rows))
             lane.store.renew(self.lease)
 
-    def _match_fno(self, rows: Sequence[Row], executor: Executor) -> None:
+    def _match_fno(self, rows: Sequence[Row]) -> None:
         lane, engine = self.lane, self.engine
         takes = engine.comparer.fno_mask(rows)
-        lane.counts.out_of_scope += int((~takes).sum())
+        lane.counts.count(out_of_scope=int((~takes).sum()))
         rows = [row for row, taken in zip(rows, takes.tolist(), strict=True) if taken]
         if not rows:
             return
@@ -174,12 +179,7 @@ class InitialSync:
                 if self._sighted and linked_ids
                 else {}
             )
-            linked_already = state.links_by_id(
-                lane.pair,
-                lane.map.name,
-                lane.company,
-                [hit.row for hits in sightings.values() for hit in hits],
-            )
+        linked_already = self._linked_already([hit.row for hits in sightings.values() for hit in hits])
         unmatched = [
             row for key, row in zip(keys, rows, strict=True) if key not in links and key not in sightings
         ]
@@ -192,6 +192,7 @@ class InitialSync:
             else [0] * len(rows)
         )
         cases: list[Case] = []
+        equal = 0
         to_read: list[tuple[Case, str]] = []
         claimed: list[str] = []
         for key, row, digest in zip(keys, rows, raw, strict=True):
@@ -209,7 +210,7 @@ class InitialSync:
                     and seen.version == link.dataverse_version
                     and link.layout_id == lane.layout_id
                 ):
-                    lane.counts.equal += 1
+                    equal += 1
                     continue
                 case = Case(link=link, fno=row, searched=True)
                 cases.append(case)
@@ -227,11 +228,20 @@ class InitialSync:
                 claimed += [each.row for each in hits]
                 case.searched = False  # several rows claim the key: the search by key will say so
             cases.append(case)
+        lane.counts.count(equal=equal)
         self._read_dataverse(to_read)
         if claimed:
             with lane.store.transaction(self.lease) as tx:
                 tx.mark_matched(lane.pair, lane.map.name, lane.company, "dataverse", claimed)
-        self._submit(cases, executor)
+        self._submit(cases)
+
+    def _linked_already(self, ids: Sequence[str]) -> Mapping[str, Link]:
+        """Which of these Dataverse rows have a link: those that batches under way are about to make count as well."""
+        if not ids:
+            return {}
+        self._pipeline.noted()
+        with self.lane.store.read() as state:
+            return state.links_by_id(self.lane.pair, self.lane.map.name, self.lane.company, ids)
 
     def _rivals(self, keys: Sequence[str], rows: Sequence[Row], links: Mapping[str, Link]) -> dict[int, str]:
         """Rows whose integration key is that of another F&O row, which is linked and still there; by object id."""
@@ -317,7 +327,7 @@ class InitialSync:
 
     # what only Dataverse has
 
-    def _walk_unclaimed(self, executor: Executor) -> None:
+    def _walk_unclaimed(self) -> None:
         lane = self.lane
         if not self._sighted:
             return
@@ -336,51 +346,37 @@ class InitialSync:
             if not page:
                 return
             after = page[-1].id
-            self._settle_unclaimed(page, executor)
+            self._settle_unclaimed(page)
             self._progress(len(page))
             lane.store.renew(self.lease)
 
-    def _settle_unclaimed(self, page: Sequence[Sighting], executor: Executor) -> None:
+    def _settle_unclaimed(self, page: Sequence[Sighting]) -> None:
         lane = self.lane
         wanted = [each for each in page if each.verdict == "in"]
-        lane.counts.out_of_scope += len(page) - len(wanted)
+        lane.counts.count(out_of_scope=len(page) - len(wanted))
         if not wanted:
             return
         rows = lane.dataverse.read(
             lane.map.dataverse.table, [each.row for each in wanted], self.engine.dataverse_columns
         )
         cases = cases_of_dataverse(self.engine, [row for row in rows if row is not None])
-        self._submit(cases, executor)
+        self._submit(cases)
 
     # overlap
 
-    def _submit(self, cases: Sequence[Case], executor: Executor) -> None:
-        """Prepare here, write on the executor, record here in order: reading goes on meanwhile."""
-        if not cases:
-            return
-        work = self.engine.prepare(cases, bulk=True)
-        if not work.sends:
-            self._again += self.engine.record(work)
-            return
-        self._flying.append((work, executor.submit(self.engine.send, work)))
-        self._land(2 * self.lane.settings.connections)
+    def _submit(self, cases: Sequence[Case]) -> None:
+        """Compare here, write and record elsewhere: reading goes on meanwhile."""
+        if cases:
+            self._pipeline.submit(self.engine.plan(cases, bulk=True))
 
-    def _land(self, room: int) -> None:
-        """Record finished batches until no more than `room` are under way."""
-        while self._flying and (len(self._flying) > room or self._flying[0][1].done()):
-            work, future = self._flying.popleft()
-            future.result()
-            self._again += self.engine.record(work)
-
-    def _settle_again(self) -> None:
-        for cases in _chunks(self._again, self.lane.settings.page_size):
+    def _settle_again(self, again: Sequence[Case]) -> None:
+        for cases in _chunks(again, self.lane.settings.page_size):
             for case in cases:
                 case.attempts += 1
                 case.search_again()
             self.engine.recorder.reload_links(cases)
             self.engine.read_fresh(cases)
             self.engine.process_until_settled(cases)
-        self._again = []
 
 
 @contextmanager

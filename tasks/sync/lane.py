@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,11 +50,17 @@ class Counts:
     detached: int = 0
     out_of_scope: int = 0
     seconds: float = 0.0
+    _counting: ClassVar[threading.Lock] = threading.Lock()
+
+    def count(self, **numbers: int) -> None:
+        """Add to the numbers named: batches are compared on one thread and recorded on another."""
+        with self._counting:
+            for name, number in numbers.items():
+                setattr(self, name, getattr(self, name) + number)
 
     def add(self, other: Counts) -> None:
         """Add another's numbers to these."""
-        for name, value in vars(other).items():
-            setattr(self, name, getattr(self, name) + value)
+        self.count(**vars(other))
 
     @property
     def written(self) -> int:

@@ -113,9 +113,9 @@ class Notes:
             )
         )
         if kind == "held_delete":
-            lane.counts.held += 1
+            lane.counts.count(held=1)
         else:
-            lane.counts.parked += 1
+            lane.counts.count(parked=1)
 
     def _about(self, work: Work, i: int) -> str:
         lane = self._lane
@@ -263,7 +263,7 @@ class Notes:
                 parent_key=parent.key,
             )
         )
-        lane.counts.waiting += 1
+        lane.counts.count(waiting=1)
 
     # conflicts
 
@@ -307,7 +307,7 @@ class Notes:
     def conflict_delete(self, work: Work, i: int, *, winner: SideName) -> None:
         """A row was deleted on one side and changed on the other: it is made again."""
         self.conflict(work, i, "delete", range(len(self._lane.layout.units)), winner)
-        self._lane.counts.conflicts += 1
+        self._lane.counts.count(conflicts=1)
 
     def merged(self, work: Work, at: Sequence[int], found: Merge) -> None:
         """Conflicts, drift and differences without base among merged rows."""
@@ -321,9 +321,11 @@ class Notes:
                 ("drift", found.drift),
             ):
                 self._by_winner(work, i, place, kind, flags[place], found)
-        counts.conflicts += int(found.conflict.any(axis=1).sum())
-        counts.no_base += int(found.no_base.any(axis=1).sum())
-        counts.drift += int(found.drift.any(axis=1).sum())
+        counts.count(
+            conflicts=int(found.conflict.any(axis=1).sum()),
+            no_base=int(found.no_base.any(axis=1).sum()),
+            drift=int(found.drift.any(axis=1).sum()),
+        )
         open_rows = np.flatnonzero((found.open | found.hold).any(axis=1))
         work.unsettled.update(at[place] for place in open_rows.tolist())
 

@@ -105,7 +105,7 @@ class Parts:
             navigation = self._navigation[column]
             if isinstance(parent, MissingParent):
                 if create and self._skip[column]:
-                    lane.counts.out_of_scope += 1
+                    lane.counts.count(out_of_scope=1)
                     return False
                 self._notes.wait(
                     work, i, self._units_of_column[column], parent, whole=create and self._wait[column]
@@ -145,7 +145,7 @@ class Parts:
                 ordered[target.dataverse.key.index(rest)] = value
             parent = self._lookups.missing(target, tuple(ordered))
             if create and self._skip[column]:
-                lane.counts.out_of_scope += 1
+                lane.counts.count(out_of_scope=1)
                 return False
             self._notes.wait(
                 work, i, self._units_of_column[column], parent, whole=create and self._wait[column]

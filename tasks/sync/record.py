@@ -169,7 +169,7 @@ class Recorder:
                 clean.append(send.case)
             else:
                 self._apply(work, results, send, outcome, returned.get(k))
-        self._lane.counts.created_dataverse += len(clean)
+        self._lane.counts.count(created_dataverse=len(clean))
         results.clean = clean
         self._store(work, results)
         return [work.cases[i] for i in sorted(results.again)]
@@ -229,9 +229,7 @@ class Recorder:
             if held is not None:
                 results.count_normalized(self._notes, send, held)
             self._notes.history(work, i, kind, send.side, send.pairs)
-            counts = self._lane.counts
-            name = f"{kind}d_{send.side}"
-            setattr(counts, name, getattr(counts, name) + 1)
+            self._lane.counts.count(**{f"{kind}d_{send.side}": 1})
         elif outcome.status == "refused":
             retry = kind == "create" and work.cases[i].refusals == 0
             work.cases[i].refusals += 1
@@ -263,8 +261,7 @@ class Recorder:
             results.unlink.add(i)
             if outcome.status == "done":
                 results.deleted[send.side] = results.deleted.get(send.side, 0) + 1
-                name = f"deleted_{send.side}"
-                setattr(lane.counts, name, getattr(lane.counts, name) + 1)
+                lane.counts.count(**{f"deleted_{send.side}": 1})
                 self._notes.history(work, i, "delete", send.side, None)
         elif outcome.status == "refused":
             self._notes.park_refused(work, i, send.side, "delete", outcome.error)

@@ -61,7 +61,7 @@ class Results:
                 if new:
                     link = new_links(lane, work, {i: {}}, "paired")[i]
                     self.links[i] = link
-                    lane.counts.paired += 1
+                    lane.counts.count(paired=1)
                 if new or adopted[place].any() or (link is not None and self._stale(case, link)):
                     self._touched.add(i)
                 if adopted[place].any():
@@ -74,7 +74,7 @@ class Results:
                     self.links[i] = replace(link, state="paired")
                     self._touched.add(i)
             quiet = work.merges.quiet
-            lane.counts.equal += int(quiet.sum())
+            lane.counts.count(equal=int(quiet.sum()))
         sides: dict[int, set[SideName]] = {}
         for send in work.sends:
             sides.setdefault(send.case, set()).add(send.side)
@@ -218,7 +218,7 @@ class Results:
         source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
         other = send.pairs & (held != source)
         if other.any():
-            self.lane.counts.normalized += 1
+            self.lane.counts.count(normalized=1)
             units = sorted({int(self.lane.directions.unit_of[p]) for p in np.flatnonzero(other)})
             notes.conflict(self.work, i, "normalized", units, "")
 
