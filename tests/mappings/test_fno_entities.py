@@ -37,8 +37,9 @@ def test_types_and_enums_are_complete() -> None:
             assert (each.type == "enum") == (each.enum is not None)
             named.add(each.enum)
     assert named - {None} == set(entities.enums)
-    for members in entities.enums.values():
-        assert len(set(members.values())) == len(members)
+    for name, members in entities.enums.items():
+        # two time zones were published under one number
+        assert len(members) - len(set(members.values())) == (name == "Timezone"), name
 
 
 def test_type_names_differ() -> None:
