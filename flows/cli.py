@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from flows.commands import deletes, demo, maps, sandbox, status, sync, up, verify
+from flows.commands import (
+    deletes,
+    demo,
+    maps,
+    maps_exchange,
+    maps_graph,
+    sandbox,
+    status,
+    sync,
+    up,
+    verify,
+)
 from flows.commands.output import explain
 from mappings.errors import DualflowError
 
@@ -22,6 +33,9 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(up.up)
 app.add_typer(sandbox.app, name="sandbox")
+maps.app.command("graph")(maps_graph.graph)
+maps.app.command("import")(maps_exchange.import_)
+maps.app.command("export")(maps_exchange.export)
 app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
 app.command()(status.status)

@@ -26,7 +26,10 @@ Seconds = Annotated[float, Field(ge=0)]
 @sync_flow("delta_sync")
 def delta_sync(
     maps: list[str] | None = None,
+    areas: list[str] | None = None,
+    solutions: list[str] | None = None,
     companies: list[str] | None = None,
+    related: bool = True,
     linger: Seconds = 0,
     pause: Annotated[float, Field(gt=0)] = 5,
     scan_every: Seconds = 60,
@@ -34,17 +37,28 @@ def delta_sync(
     """Bring what changed on either side to the other.
 
     Args:
-        maps: Names of maps; all active ones if left empty. Maps whose initial sync isn't done are left out.
+        maps: Names of maps; all active ones if nothing is chosen. Maps whose initial sync isn't done are left out.
+        areas: Business areas, such as Customers: all their maps, beside those named.
+        solutions: Dataverse solutions, such as FinanceCommon; with areas, only maps of both.
         companies: Company codes; those of the settings if left empty.
+        related: Also run the maps that the chosen ones depend on.
         linger: Seconds to keep watch after the first pass, at most: a run that starts later asks this one to hand over.
             0 ends it after one pass.
         pause: Seconds between two looks at the feeds while it keeps watch.
         scan_every: Seconds between two scans of the F&O entities that have no feed, while it keeps watch.
     """
     session = shared_session()
-    watch = Watch(session, session.selected(maps), companies)
+    chosen = session.selected(maps, areas=areas, solutions=solutions, related=related)
+    watch = Watch(session, chosen, companies)
     watch.warm_up()
-    parameters = {"maps": maps, "companies": companies, "linger": linger}
+    parameters = {
+        "maps": maps,
+        "areas": areas,
+        "solutions": solutions,
+        "companies": companies,
+        "related": related,
+        "linger": linger,
+    }
     try:
         with turn(session, PATIENCE) as ours, recorded(session, "delta_sync", parameters) as report:
             _keep_watch(watch, ours, report, linger, pause, scan_every)

@@ -11,6 +11,7 @@ from flows.ordering import direct_parents
 from flows.record import conclude, recorded
 from flows.rounds import Future, collect, drain
 from flows.runner import sync_flow
+from mappings.errors import FatalError
 from mappings.model import Map
 from tasks.entity import entity_task
 from tasks.sync.session import Session, shared_session
@@ -21,6 +22,8 @@ Mode = Literal["automatic", "both", "to-dataverse", "to-fno", "link"]
 @sync_flow("initial_sync")
 def initial_sync(
     maps: list[str] | None = None,
+    areas: list[str] | None = None,
+    solutions: list[str] | None = None,
     companies: list[str] | None = None,
     mode: Mode = "automatic",
     related: bool = True,
@@ -28,17 +31,26 @@ def initial_sync(
     """Bring F&O and Dataverse to where both are equal; safe to run again at any time.
 
     Args:
-        maps: Names of maps; all active ones if left empty.
+        maps: Names of maps; all active ones if nothing is chosen.
+        areas: Business areas, such as Customers: all their maps, beside those named.
+        solutions: Dataverse solutions, such as FinanceCommon; with areas, only maps of both.
         companies: Company codes; those of the settings if left empty.
         mode: Who gets rows and values of whom. Automatic: both sides for two-way maps, else the map's one way;
             link: pair rows and report, write nothing.
-        related: Also run the maps that these depend on.
+        related: Also run the maps that the chosen ones depend on.
     """
     session = shared_session()
-    chosen = session.selected(maps, related=related)
+    chosen = _scanned(session.selected(maps, areas=areas, solutions=solutions, related=related), maps)
     for sync in chosen:
         session.companies_of(sync, companies)  # nothing starts if it is not said where
-    parameters = {"maps": maps, "companies": companies, "mode": mode, "related": related}
+    parameters = {
+        "maps": maps,
+        "areas": areas,
+        "solutions": solutions,
+        "companies": companies,
+        "mode": mode,
+        "related": related,
+    }
     with recorded(session, "initial_sync", parameters) as report:
         given = {
             "companies": companies,
@@ -49,6 +61,23 @@ def initial_sync(
         if mode != "link":
             report.add(drain(session, chosen, companies, report.run))
     return conclude(report, chosen)
+
+
+def _scanned(chosen: Sequence[Map], named: Sequence[str] | None) -> list[Map]:
+    """The maps that an initial sync can read: not those that carry request and answer, by events alone.
+
+    Raises:
+        FatalError: one of those is named, or nothing is left.
+    """
+    found = [sync for sync in chosen if sync.initial]
+    without = [sync.name for sync in chosen if not sync.initial]
+    if without and (not found or set(without) & set(named or ())):
+        raise FatalError(
+            f"{', '.join(without)}: carried by events alone, there is nothing to load",
+            code="no_initial_sync",
+            remedy="leave it out; the delta sync carries it",
+        )
+    return found
 
 
 def _load(session: Session, chosen: Sequence[Map], given: dict[str, Any]) -> list[tuple[str, Future]]:

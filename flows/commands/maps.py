@@ -2,53 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from flows import drawing
-from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
-from mappings.catalogue import Catalogue
-from mappings.errors import FatalError, MapError
+from flows.commands.choice import Areas, Folders, Solutions
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, table
+from mappings.catalogue import Catalogue, read_maps
+from mappings.errors import MapError
 from mappings.model import Map
 from mappings.reader import read_map
+from mappings.selection import choose
 from mappings.validation import problems
-from tasks.sync.settings import load_catalogue
+from tasks.sync.settings import load_catalogue, map_folders
 
 app = typer.Typer(
     help="The maps: list, show, check, draw them. Nothing here needs a system.", no_args_is_help=True
 )
 
-Folders = Annotated[
-    list[Path] | None,
-    typer.Option("--folder", help="Folder of your own maps. Default: DUALFLOW_MAPS_FOLDER.", exists=False),
-]
-Areas = Annotated[
-    list[str] | None, typer.Option("--area", help="Maps of this business area only, may be repeated.")
-]
-
 
 @app.command("list")
-def list_(area: Areas = None, folder: Folders = None, as_json: AsJson = False) -> None:
-    """List the active maps in the order of an initial sync.
+def list_(
+    area: Areas = None,
+    solution: Solutions = None,
+    folder: Folders = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the maps: the active ones in the order of an initial sync, then those that a setting turns on.
 
-    Example: dualflow maps list --area Customers
+    --json has their forms too. Example: dualflow maps list --area Customers
     """
-    chosen = _chosen(_catalogue(folder), None, area)
+    catalogue = _catalogue(folder)
+    chosen = [
+        *choose(catalogue, areas=area or (), solutions=solution or ()),
+        *_off(catalogue, area, solution),
+    ]
+    forms: dict[str, list[Map]] = {}
+    for each in read_maps(map_folders(folder or ())):
+        forms.setdefault(each.name, []).append(each)
 
     def show() -> None:
         rows = [
-            (each.name, each.area, each.fno.set, each.dataverse.table, *_directions(each).values())
+            (
+                each.name,
+                each.area,
+                each.fno.set,
+                each.dataverse.table,
+                *_directions(each).values(),
+                each.version + (" …" if len(forms[each.name]) > 1 else ""),
+                "off" if each.name in catalogue.inactive else "",
+            )
             for each in chosen
         ]
         table(
             f"{len(chosen)} maps: field pairs both ways (=), to Dataverse (>), to F&O (<)",
-            ("map", "area", "F&O", "Dataverse", "=", ">", "<"),
+            ("map", "area", "F&O", "Dataverse", "=", ">", "<", "version", ""),
             rows,
         )
 
-    emit([_summary(each) for each in chosen], as_json, show)
+    emit([_listed(each, catalogue, forms[each.name]) for each in chosen], as_json, show)
 
 
 @app.command()
@@ -148,75 +162,39 @@ def validate(
         leave(FINDINGS)
 
 
-@app.command()
-def graph(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[MAPS]...", help="Maps. Default: all.")
-    ] = None,
-    area: Areas = None,
-    form: Annotated[
-        Literal["mermaid", "svg", "dot"], typer.Option("--format", help="What to write.")
-    ] = "mermaid",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File; its ending tells the format.")
-    ] = None,
-    related: Annotated[bool, typer.Option(help="Also draw what the chosen maps depend on.")] = True,
-    folder: Folders = None,
-    as_json: AsJson = False,
-) -> None:
-    """Draw which map needs which: solid arrows order the initial sync, dotted ones are patched afterwards.
-
-    An arrow that others already imply is left out. Example: dualflow maps graph --area Customers -o customers.svg
-    """
-    catalogue = _catalogue(folder)
-    chosen = {each.name for each in _chosen(catalogue, names, area)}
-    if related:
-        chosen = set(catalogue.related(chosen))
-    if as_json:
-        direct, patched = drawing.arrows(catalogue, chosen)
-        edges = [{"from": parent, "to": child, "patched": False} for parent, child in direct]
-        edges += [{"from": parent, "to": child, "patched": True} for parent, child in patched]
-        waves = [[name for name in wave if name in chosen] for wave in catalogue.order()]
-        emit({"waves": [wave for wave in waves if wave], "edges": edges}, True, lambda: None)
-        return
-    if output is not None:
-        form = _form(output, form)
-    text = {"mermaid": drawing.mermaid, "svg": drawing.svg, "dot": drawing.dot}[form](catalogue, chosen)
-    if output is None:
-        print(text)
-    else:
-        output.write_text(text, encoding="utf-8")
-        note(f"{len(chosen)} maps drawn into {output}")
+def _off(catalogue: Catalogue, areas: list[str] | None, solutions: list[str] | None) -> list[Map]:
+    """Maps that a setting would turn on."""
+    in_areas, in_solutions = ({name.casefold() for name in given or ()} for given in (areas, solutions))
+    return [
+        off.map
+        for off in catalogue.inactive.values()
+        if (not areas or off.map.area.casefold() in in_areas)
+        and (not solutions or off.map.solution.casefold() in in_solutions)
+    ]
 
 
-def _form(output: Path, form: Literal["mermaid", "svg", "dot"]) -> Literal["mermaid", "svg", "dot"]:
-    endings: dict[str, Literal["mermaid", "svg", "dot"]] = {
-        ".svg": "svg",
-        ".dot": "dot",
-        ".gv": "dot",
-        ".mmd": "mermaid",
-        ".md": "mermaid",
+def _listed(each: Map, catalogue: Catalogue, forms: Iterable[Map]) -> dict[str, Any]:
+    """A map of the list, with the forms that it comes in."""
+    off = catalogue.inactive.get(each.name)
+    return {
+        **_summary(each),
+        "active": off is None,
+        "reason": off.reason if off else "",
+        "initial": each.initial,
+        "forms": [
+            {
+                "version": form.version,
+                "active": off is None and form.version == each.version,
+                "fno": {"set": form.fno.set, "key": list(form.fno.key)},
+                "directions": _directions(form),
+            }
+            for form in forms
+        ],
     }
-    return endings.get(output.suffix.lower(), form)
 
 
 def _catalogue(folders: list[Path] | None) -> Catalogue:
     return load_catalogue(folders or ())
-
-
-def _chosen(catalogue: Catalogue, names: list[str] | None, areas: list[str] | None) -> list[Map]:
-    """Maps by name and area, in the order of an initial sync."""
-    known = sorted({each.area for each in catalogue.maps.values()})
-    for area in areas or ():
-        if area not in known:
-            raise FatalError(
-                f"there is no area “{area}” among the active maps",
-                code="no_such_area",
-                remedy=f"known are {', '.join(known)}",
-            )
-    wanted = {catalogue.get(name).name for name in names} if names else set(catalogue.maps)
-    ordered = [catalogue.maps[name] for wave in catalogue.order() for name in wave]
-    return [each for each in ordered if each.name in wanted and (not areas or each.area in areas)]
 
 
 def _directions(each: Map) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from flows.commands.choice import Areas, MapNames, Related, Solutions
 from flows.commands.output import FAILED, AsJson, Companies, console, emit, leave, note, table
 from flows.installation import installation
 from flows.prefect_server import prefect_api
@@ -17,37 +18,50 @@ app = typer.Typer(
     help="Run a sync here and now, on record in Prefect like every other.", no_args_is_help=True
 )
 
-Maps = Annotated[list[str] | None, typer.Argument(metavar="[MAPS]...", help="Names of maps. Default: all.")]
 Mode = Literal["automatic", "both", "to-dataverse", "to-fno", "link"]
 
 
 @app.command()
 def initial(
-    maps: Maps = None,
+    maps: MapNames = None,
+    area: Areas = None,
+    solution: Solutions = None,
     company: Companies = None,
     mode: Annotated[
         Mode, typer.Option(help="Who gets rows and values of whom; link pairs and writes nothing.")
     ] = "automatic",
-    related: Annotated[bool, typer.Option(help="Also run the maps that these depend on.")] = True,
+    related: Related = True,
     as_json: AsJson = False,
 ) -> None:
     """Bring both systems to where they are equal, in the order of the lookups; safe to run again at any time.
 
-    Exit code 3 if a map failed; the others were worked on. Example: dualflow sync initial "Customer groups" --company usmf
+    Maps by name, area or solution, with what they depend on. Exit code 3 if a map failed; the others were worked on.
+    Example: dualflow sync initial --area Customers --company usmf
     """
     with installation(note), prefect_api():
         from flows.commands.screen import screen
         from flows.initial_sync import initial_sync
 
         with screen("initial sync"):
-            state = initial_sync(maps, company, mode, related, return_state=True)
+            state = initial_sync(
+                maps=maps,
+                areas=area,
+                solutions=solution,
+                companies=company,
+                mode=mode,
+                related=related,
+                return_state=True,
+            )
         finish(state, as_json)
 
 
 @app.command()
 def delta(
-    maps: Maps = None,
+    maps: MapNames = None,
+    area: Areas = None,
+    solution: Solutions = None,
     company: Companies = None,
+    related: Related = True,
     linger: Annotated[float, typer.Option(help="Seconds to keep watch after the first pass.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +74,15 @@ def delta(
         from flows.delta_sync import delta_sync
 
         with screen("delta sync"):
-            state = delta_sync(maps, company, linger, return_state=True)
+            state = delta_sync(
+                maps=maps,
+                areas=area,
+                solutions=solution,
+                companies=company,
+                related=related,
+                linger=linger,
+                return_state=True,
+            )
         finish(state, as_json)
 
 

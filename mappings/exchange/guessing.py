@@ -45,7 +45,7 @@ class Guess:
         self.leg, self.name, self.version, self.known, self.draft = leg, name, version, known, draft
         self.table = known.table(leg.destination) or leg.destination
         self.twin = self._twin()
-        self.entity = known.entity(leg.source)
+        self.entity = known.entity(leg.source) or known.entity_like(leg.source)
         self.others = known.of_table(self.table)
         self.base = yaml_text.plain(self.twin) if self.twin else {}
 
@@ -122,6 +122,8 @@ class Guess:
             return {name: value for name, value in self.base["fno"].items() if name in kept}
         near = next(iter(self.known.of_source(self.leg.source)), None)
         if self.entity:
+            if self.known.entity(self.leg.source) is None:
+                self.assume("fno.set", f"{self.entity.name}: its name is like “{self.leg.source}”")
             if not self.entity.key and near is None:
                 self.assume("fno.key", f"the key of {self.entity.name} is not published")
             found: dict[str, Any] = {"set": self.entity.name, "entity": self.entity.entity}
@@ -314,4 +316,5 @@ def spelling_of(known: Known, source: str) -> Spelling:
     properties = {
         name for each in maps for name in (*each.fno.key, *(pair.fno for pair in each.fields)) if name
     }
-    return Spelling(known.entity(source), sorted(properties), known.entities.enums)
+    entity = known.entity(source) or known.entity_like(source)
+    return Spelling(entity, sorted(properties), known.entities.enums)

@@ -46,22 +46,30 @@ class Imported:
         return yaml_text.text(yaml_text.plain(self.map), self.comments)
 
 
-def import_file(path: Path, known: Known) -> list[Imported]:
+def import_file(path: Path, known: Known) -> tuple[list[Imported], list[MapError]]:
     """All maps in a solution zip, in rows as JSON, or in the JSON of one row's mapping.
+
+    Returns:
+        The maps, and an error for each row that is no map; the others are imported all the same.
 
     Raises:
         FatalError: the file can't be read.
-        MapError: it holds no maps, or is damaged.
+        MapError: it holds no rows, or is damaged.
     """
     found: list[Imported] = []
+    errors: list[MapError] = []
     for row, older in _newest(read_rows(path)):
-        given = document.read(row.mapping, row.place)
-        for leg in given.legs:
-            found.append(_imported(row, given, leg, known))
+        try:
+            given = document.read(row.mapping, row.place)
+            of_row = [_imported(row, given, leg, known) for leg in given.legs]
+        except MapError as error:
+            errors.append(error)
+            continue
         if older:
-            text = f"older versions of the same map: {', '.join(older)}"
-            found[-1].remarks.append(Remark("left out", "", text, row.place))
-    return found
+            text = f"the newest saved version is taken; others: {', '.join(older)}"
+            of_row[-1].remarks.append(Remark("assumed", "version", text, row.place))
+        found += of_row
+    return found, errors
 
 
 def _newest(rows: Sequence[Row]) -> list[tuple[Row, list[str]]]:

@@ -53,6 +53,19 @@ class Known:
         maps = self.of_source(source)
         return self.entities.sets.get(maps[0].fno.set) if maps else None
 
+    def entity_like(self, source: str) -> EntitySet | None:
+        """The published entity set whose name is this one without blanks, for one or several."""
+        squeezed = "".join(source.split()).casefold()
+        wanted = {squeezed, f"{squeezed}s", f"{squeezed}entity", f"{squeezed.removesuffix('s')}entity"}
+        return next(
+            (
+                found
+                for found in self.entities.sets.values()
+                if {found.name.casefold(), found.entity.casefold()} & wanted
+            ),
+            None,
+        )
+
     def table(self, name: str) -> str | None:
         """The entity set of a table named in some form."""
         return table_of(name, self.tables)

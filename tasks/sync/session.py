@@ -17,6 +17,7 @@ from mappings.catalogue import Catalogue
 from mappings.errors import FatalError
 from mappings.metadata import SideName
 from mappings.model import Map
+from mappings.selection import choose, with_related
 from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
@@ -109,20 +110,23 @@ class Session:
 
     # what runs
 
-    def selected(self, names: Sequence[str] | None = None, *, related: bool = False) -> list[Map]:
-        """Maps by name (all that the settings name, if none are given), in the order of their dependencies.
+    def selected(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        areas: Sequence[str] | None = None,
+        solutions: Sequence[str] | None = None,
+        related: bool = False,
+    ) -> list[Map]:
+        """Maps by name, area or solution (all that the settings name, if nothing is said), in the order of their
+        dependencies.
 
         Raises:
-            FatalError: a name that the catalogue doesn't have.
+            FatalError: a map, area or solution that the catalogue doesn't have.
         """
-        wanted = tuple(names or self.settings.maps or self.catalogue.maps)
-        for name in wanted:
-            self.catalogue.get(name)
-        if related:
-            wanted = tuple(self.catalogue.related(wanted))
-        return [
-            self.catalogue.maps[name] for wave in self.catalogue.order() for name in wave if name in wanted
-        ]
+        within = self.settings.maps
+        chosen = choose(self.catalogue, names or (), areas or (), solutions or (), within=within)
+        return list(with_related(self.catalogue, chosen) if related else chosen)
 
     def companies_of(self, sync: Map, companies: Sequence[str] | None = None) -> tuple[str, ...]:
         """Companies a map runs in: "" for a global map."""
@@ -181,9 +185,10 @@ class Session:
                     sync, self.fno.table(sync.fno.set), self.dataverse.table(sync.dataverse.table)
                 )
                 for target in sync.lookups.values():
-                    self.dataverse.table(
-                        target.table
-                    )  # binding needs its names: read now, not in the first page
+                    for table in target.targets:
+                        self.dataverse.table(
+                            table
+                        )  # binding needs its names: read now, not in the first page
                 pairs = [(plan.pair.id, plan.type_id) for plan in layout.pairs]
                 mark = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
                 with self.store.unfenced() as tx:

@@ -38,6 +38,10 @@ class CatalogueSettings(BaseSettings):
     def _split_names(cls, value: object) -> object:
         return _split(value)
 
+    def folders(self, given: Sequence[Path] = ()) -> list[Path]:
+        """These folders of custom maps, or else the one that the settings name."""
+        return list(given) or ([self.maps_folder] if self.maps_folder else [])
+
     def catalogue(self, folders: Sequence[Path] = ()) -> Catalogue:
         """The maps that these settings choose.
 
@@ -47,8 +51,7 @@ class CatalogueSettings(BaseSettings):
         Raises:
             MapError: maps are wrong.
         """
-        own = folders or ([self.maps_folder] if self.maps_folder else [])
-        return Catalogue.load(own, form=self.form, sensitive=self.sensitive)
+        return Catalogue.load(self.folders(folders), form=self.form, sensitive=self.sensitive)
 
 
 class Settings(CatalogueSettings):
@@ -118,6 +121,11 @@ class Settings(CatalogueSettings):
     def verify(self) -> str | bool:
         """What TLS certificates are checked against."""
         return str(self.ca_bundle) if self.ca_bundle else True
+
+
+def map_folders(folders: Sequence[Path] = ()) -> list[Path]:
+    """These folders of custom maps, or the one that the environment names."""
+    return _read(CatalogueSettings).folders(folders)
 
 
 def load_catalogue(folders: Sequence[Path] = ()) -> Catalogue:

@@ -42,6 +42,7 @@ def run(*arguments: str) -> Any:
 
 def test_the_stable_commands_are_there() -> None:
     expected = {"demo", "up", "status", "verify", "maps list", "maps show", "maps validate", "maps graph"}
+    expected |= {"maps import", "maps export"}
     expected |= {
         "sync initial",
         "sync delta",
