@@ -318,12 +318,12 @@ class Map(Part):
         by_column = {pair.dataverse: pair for pair in reversed(self.compared)}
         return tuple(by_column[column] for column in self.dataverse.key if column in by_column)
 
-    @property
+    @cached_property
     def to_dataverse(self) -> bool:
         """Something flows from F&O to Dataverse."""
         return any(pair.to_dataverse for pair in self.compared)
 
-    @property
+    @cached_property
     def to_fno(self) -> bool:
         """Something flows from Dataverse to F&O."""
         return any(pair.to_fno for pair in self.compared)

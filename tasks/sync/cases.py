@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -172,6 +173,10 @@ def version_of(row: Row) -> str | None:
     return str(version) if version is not None else None
 
 
+_QUOTED = re.compile(r'"\\*"?([^"\\]*)')
+_RECORD = re.compile(rb"'*[^,;]*,([0-9]+)'*(?:;|$)")
+
+
 def fno_row_id(row: Row) -> str | None:
     """Record id of an F&O row, read from its ETag.
 
@@ -179,11 +184,10 @@ def fno_row_id(row: Row) -> str | None:
     new one; where it can't be read, a rename looks like a delete beside a create and is settled as those.
     """
     version = row.get("@odata.etag")
-    if not isinstance(version, str):
+    if not isinstance(version, str) or (quoted := _QUOTED.search(version)) is None:
         return None
     try:
-        inner = binascii.a2b_base64(version[version.index('"') + 1 : version.rindex('"')].strip('\\"'))
+        record = _RECORD.match(binascii.a2b_base64(quoted[1]))
     except (binascii.Error, ValueError):
         return None
-    _, comma, record = inner.strip(b"'").split(b";")[0].partition(b",")
-    return record.decode() if comma and record.isdigit() else None
+    return record[1].decode() if record is not None else None
