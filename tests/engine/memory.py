@@ -180,6 +180,8 @@ class MemorySide:
         after: Told the kind of each write once it stands, before it is answered: the place to die.
         fate: Asked what becomes of each write.
         silent: Writes are acknowledged without the row and its version.
+        cut_after: Lists break off after so many rows, as if there were no more; None = they are whole.
+        keeps_referred: Rows that other rows name can't be deleted.
     """
 
     name: Literal["fno", "dataverse"]
@@ -190,6 +192,8 @@ class MemorySide:
         self.requests: dict[str, int] = {}
         self.page_size = 5000
         self.silent = False
+        self.cut_after: int | None = None
+        self.keeps_referred = False
         self.before: Callable[[str], None] = lambda _: None
         self.after: Callable[[str], None] = lambda _: None
         self.fate: Callable[[], Fate] = self._planned_fate
@@ -234,12 +238,16 @@ class MemorySide:
     ) -> Iterator[list[Row]]:
         """Pages in the order of the key, each read when it is asked for: what comes behind the reader is missed."""
         after: tuple[str, ...] | None = None
+        left = self.cut_after
         while True:
             self._count("page")
             rows = sorted((self._order(table, stored), stored.id, stored) for stored in self._visible(table))
             rows = [each for each in rows if after is None or each[0] > after]
             if filter is not None:
                 rows = [each for each in rows if passes(filter, each[2].values)]
+            if left is not None:
+                rows = rows[:left]
+                left -= min(left, size or self.page_size)
             page = rows[: size or self.page_size]
             yield [self._shown(table, stored, columns) for _, _, stored in page]
             if len(page) == len(rows):
@@ -331,7 +339,24 @@ class MemorySide:
         return Outcome("done", self._shown(table, found, columns), found.id, self._version(found))
 
     def _check_delete(self, table: str, stored: Stored) -> None:
-        return None
+        if self.keeps_referred and (children := self._children(table, stored)):
+            raise Refused(
+                400,
+                "referred",
+                f"The record can't be deleted: {children} record(s) of other tables refer to it.",
+            )
+
+    def _children(self, table: str, stored: Stored) -> int:
+        """How many rows name this one in a lookup."""
+        return sum(
+            row.values.get(name) == stored.id
+            for other, rows in self.memory.rows.items()
+            for name, column in (
+                self.memory.tables[other].columns if other in self.memory.tables else {}
+            ).items()
+            if column.kind == "lookup"
+            for row in rows.values()
+        )
 
     def _create(self, table: str, operation: Operation) -> Stored:
         raise NotImplementedError
@@ -413,9 +438,17 @@ class MemoryDataverse(MemorySide):
                 row["_modifiedby_value"] = stored.by
             elif name in shape.columns and shape.columns[name].kind == "lookup":
                 row[f"_{name}_value"] = stored.values.get(name)
+            elif "@" in name:
+                row[name] = self._table_of(stored.values.get(name.split("_value@")[0][1:]))
             elif name != shape.id_column:
                 row[name] = stored.values.get(name)
         return row
+
+    def _table_of(self, id_: str | None) -> str | None:
+        """Logical name of the table where a row stands."""
+        return next(
+            (self.table(table).logical for table, rows in self.memory.rows.items() if id_ in rows), None
+        )
 
     def _locate(self, table: str, address: Address) -> Stored | None:
         assert isinstance(address, str)
@@ -435,9 +468,15 @@ class MemoryDataverse(MemorySide):
         for name, value in body.items():
             if name.endswith("@odata.bind"):
                 target = None if value is None else value.rpartition("(")[2].rstrip(")")
-                if target is not None and not any(target in rows for rows in self.memory.rows.values()):
+                column = navigation[name.removesuffix("@odata.bind")]
+                place = None if value is None else value.strip("/").partition("(")[0]
+                if target is not None and target not in self.memory.of(str(place)):
                     raise Refused(404, "0x80040217", f"row {target} does not exist")
-                values[navigation[name.removesuffix("@odata.bind")]] = target
+                if place is not None and len(shape.columns[column].targets) > 1:
+                    pointed = shape.columns[column].navigation[self.table(place).logical]
+                    if pointed != name.removesuffix("@odata.bind"):
+                        raise Refused(400, "0x80048d19", f"{name} can't point at {place}")
+                values[column] = target
             else:
                 values[name] = value
         return values
