@@ -22,7 +22,15 @@ from tasks.connectors.dataverse_metadata import Definition, definitions, read_ta
 from tasks.connectors.dataverse_write import BulkCreate, batch_writer, doubtful
 from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
-from tasks.connectors.odata import absent, dataverse_address, matches, query, select
+from tasks.connectors.odata import (
+    absent,
+    annotated,
+    dataverse_address,
+    matches,
+    preference,
+    query,
+    select,
+)
 from tasks.connectors.origin import Origin
 from tasks.connectors.paging import LINK, PAGE, ROW, follow
 from tasks.connectors.refusals import refused
@@ -178,7 +186,7 @@ class DataverseSide:
             "$count": "true",
         }
         url = f"{known.name}?{query(options)}"
-        prefer = f"odata.maxpagesize={min(size or PAGE_SIZE, PAGE_SIZE)}"
+        prefer = preference(f"odata.maxpagesize={min(size or PAGE_SIZE, PAGE_SIZE)}", annotated(columns))
         doing = f"the rows of {known.name}"
         counted: int | None = None
         rows = 0
@@ -200,7 +208,8 @@ class DataverseSide:
         known = self.table(table)
         chosen = select(known, [known.id_column, *columns])
         targets = [f"{dataverse_address(known, str(each))}?$select={chosen}" for each in addresses]
-        parts = get_parts(self.client, self._executor, "read", targets, size=READ_BATCH)
+        prefer = annotated(columns)
+        parts = get_parts(self.client, self._executor, "read", targets, size=READ_BATCH, prefer=prefer)
         return [
             None if _absent(part, target) else one_row(self.client, part, target)
             for part, target in zip(parts, targets, strict=True)
@@ -215,11 +224,14 @@ class DataverseSide:
             f"{known.name}?{query({'$select': chosen, '$filter': text})}"
             for text in key_filters(known, keys, _LIMITS)
         ]
-        parts = get_parts(self.client, self._executor, "find", targets, size=READ_BATCH, longest=4_000_000)
+        prefer = annotated(columns)
+        parts = get_parts(
+            self.client, self._executor, "find", targets, size=READ_BATCH, longest=4_000_000, prefer=prefer
+        )
         rows = [
             row
             for part, target in zip(parts, targets, strict=True)
-            for row in all_rows(self.client, "find", part, target)
+            for row in all_rows(self.client, "find", part, target, prefer)
         ]
         return matches(keys, rows, known)
 
@@ -248,7 +260,7 @@ class DataverseSide:
         """
         known = self._tracked(table)
         url = f"{known.name}?$select={select(known, [known.id_column, *columns])}"
-        prefer = f"odata.track-changes,odata.maxpagesize={PAGE_SIZE}"
+        prefer = preference("odata.track-changes", f"odata.maxpagesize={PAGE_SIZE}", annotated(columns))
         doing = f"change tracking of {known.name}"
         token = None
         for page in follow(
@@ -274,7 +286,7 @@ class DataverseSide:
                 side="dataverse",
                 table=known.name,
             )
-        prefer = f"odata.track-changes,odata.maxpagesize={PAGE_SIZE}"
+        prefer = preference("odata.track-changes", f"odata.maxpagesize={PAGE_SIZE}", annotated(columns))
         for page in follow(
             self.client,
             self._executor,

@@ -12,7 +12,7 @@ import msgspec
 
 from tasks.connectors.batch import Part, part_request
 from tasks.connectors.http import Answer, Client, LostAnswer, Unsent
-from tasks.connectors.odata import dataverse_address, select
+from tasks.connectors.odata import annotated, dataverse_address, preference, select
 from tasks.connectors.paging import ENCODER, row_of
 from tasks.connectors.refusals import service_error, shown_path, unanswered
 from tasks.connectors.side import Operation, Outcome, Row, ServiceError, Table
@@ -29,7 +29,6 @@ _HEADERS = {
     "Accept": "application/json",
     "OData-MaxVersion": "4.0",
     "OData-Version": "4.0",
-    "Prefer": "return=representation",
 }
 _SMALLEST_BULK = 125
 """Rows below which a refused bulk message is not halved further: one `$batch` isolates that many rows at
@@ -41,11 +40,12 @@ def batch_writer(client: Client, table: Table, columns: Sequence[str]) -> Writer
     root = client.origin.path
     chosen = select(table, [table.id_column, *columns])
     create = f"{root}{table.name}?$select={chosen}"
+    headers = {**_HEADERS, "Prefer": preference("return=representation", annotated(columns))}
 
     def encode(operation: Operation, content_id: str) -> bytes:
         if operation.kind == "create":
             return part_request(
-                "POST", create, _HEADERS, ENCODER.encode(operation.body), content_id=content_id
+                "POST", create, headers, ENCODER.encode(operation.body), content_id=content_id
             )
         target = root + dataverse_address(table, str(operation.address))
         version = {"If-Match": str(operation.version)}
@@ -53,7 +53,7 @@ def batch_writer(client: Client, table: Table, columns: Sequence[str]) -> Writer
             return part_request("DELETE", target, version, content_id=content_id)
         body = ENCODER.encode(operation.body)
         target = f"{target}?$select={chosen}"
-        return part_request("PATCH", target, {**_HEADERS, **version}, body, content_id=content_id)
+        return part_request("PATCH", target, {**headers, **version}, body, content_id=content_id)
 
     def judge(operation: Operation, part: Part) -> Outcome:
         return _outcome(table, operation, part)

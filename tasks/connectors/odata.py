@@ -94,8 +94,22 @@ def read_name(table: Table, name: str) -> str:
 
 
 def select(table: Table, columns: Iterable[str]) -> str:
-    """A `$select` list without repetitions."""
-    return ",".join(dict.fromkeys(read_name(table, name) for name in columns))
+    """A `$select` list without repetitions; annotations (`x@y`) are asked for by `annotated`."""
+    return ",".join(dict.fromkeys(read_name(table, name) for name in columns if "@" not in name))
+
+
+def annotated(columns: Iterable[str]) -> str:
+    """The preference that asks for the annotations among some columns (`_x_value@name`); "" for none.
+
+    A service adds an annotation to every property that can have it, so it is asked for only where needed.
+    """
+    named = sorted({name.partition("@")[2] for name in columns if "@" in name})
+    return f'odata.include-annotations="{",".join(named)}"' if named else ""
+
+
+def preference(*wanted: str) -> str:
+    """A `Prefer` header's value out of its parts, empty ones left out."""
+    return ",".join(part for part in wanted if part)
 
 
 def query(options: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from tasks.connectors.side import Operation
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.diff import Flags
 from tasks.sync.lane import COMPANY_PROPERTY
-from tasks.sync.lookups import MissingParent
+from tasks.sync.lookups import Elsewhere, MissingParent
 from tasks.sync.parts import Parts, there
 from tasks.transform import payload
 
@@ -49,8 +49,8 @@ class Creates(Parts):
                     continue
             else:
                 for column, parent in parents:
-                    if parent is not None:
-                        body[f"{self._navigation[column]}@odata.bind"] = f"{self._address[column]}({parent})"
+                    if isinstance(parent, (str, Elsewhere)):
+                        self._refer(body, column, parent)
             if self._refuse(work, i, "dataverse", pairs):
                 continue
             row_id = chosen[place] or new_ids[place]

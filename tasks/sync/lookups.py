@@ -1,22 +1,21 @@
 """Lookups: from the key values that F&O writes to the row that Dataverse points at, and back.
 
-The links are the index: a parent that was synced is found in one query per page, whatever the size of its table. Only parents
-that no link knows are asked for live, all of a page in one request. Nothing is kept beyond a batch, so memory stays one page and
-a parent made a second ago is seen.
+The links are the index: a parent that was synced is found in one query per page and table, whatever the size of its table. Only
+parents that no link knows are asked for live, all of a page in one request. Nothing is kept beyond a batch, so memory stays one
+page and a parent made a second ago is seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
-from mappings.errors import FatalError
-from mappings.model import Map
 from tasks.connectors.side import Row
+from tasks.sync.destinations import Destination, Parts, Source, Sources, arranged
 from tasks.sync.lane import Lane
 from tasks.transform.digests import key_text
-
-Parts = tuple[str, ...]
+from tasks.transform.layout import table_of
 
 UNTRANSLATED = "\x00"
 """Stands before the guid of a row whose key nobody could read."""
@@ -37,20 +36,36 @@ class Parents:
 
 @dataclass(frozen=True, slots=True)
 class MissingParent:
-    """A parent that is not there: the table, the company and the key it was looked for by."""
+    """A parent that is not there: the table, the company and the key it was looked for by.
+
+    Attributes:
+        others: the other tables where it was looked for, each as (table, company, key); any of them will do.
+    """
 
     table: str
     company: str
     key: str
     values: Parts
+    others: tuple[tuple[str, str, str], ...] = ()
 
     def __str__(self) -> str:
         place = f" of company {self.company}" if self.company else ""
-        return f"{'/'.join(self.values)!r} in {self.table}{place}"
+        tables = " or ".join([self.table, *(table for table, _, _ in self.others)])
+        return f"{'/'.join(self.values)!r} in {tables}{place}"
 
 
-Bound = str | None | MissingParent
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A parent that stands in another table than the first that the lookup may point at."""
+
+    table: str
+    id: str
+
+
+Bound = str | Elsewhere | None | MissingParent
 """Id of the parent's row, None for no parent, or the parent that is missing."""
+
+Found = dict[Source, dict[Parts, str]]
 
 
 class Lookups:
@@ -58,130 +73,140 @@ class Lookups:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._targets: dict[str, tuple[Map, list[int], list[int]]] = {}
+        self._sources = Sources(lane)
+        self._pairs: dict[str, list[int]] = {}
+        self._destinations: dict[str, tuple[Destination, ...]] = {}
         for column in lane.map.lookups:
             pairs = [index for index, pair in enumerate(lane.layout.pairs) if pair.lookup == column]
-            if not pairs:
-                continue
-            target = self._map_of(lane.map.lookups[column].table)
-            places = []
-            for index in pairs:
-                rest = ".".join(lane.layout.pairs[index].pair.path[1:])
-                if rest not in target.dataverse.key:
-                    raise FatalError(
-                        f"map {lane.map.name!r}: {lane.layout.pairs[index].pair.dataverse} does not lead to a key part of"
-                        f" {target.dataverse.table} ({', '.join(target.dataverse.key)})",
-                        code="lookup_not_a_key",
-                        remedy="follow the lookup to the column that identifies the row behind it",
-                    )
-                places.append(target.dataverse.key.index(rest))
-            self._targets[column] = (target, pairs, places)
+            if pairs:
+                self._pairs[column] = pairs
+                self._destinations[column] = self._sources.of(column, pairs)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The lookup columns that carry field pairs."""
-        return tuple(self._targets)
+        return tuple(self._pairs)
 
     def pairs_of(self, column: str) -> list[int]:
         """Indexes of the field pairs behind a lookup column."""
-        return self._targets[column][1]
+        return self._pairs[column]
 
-    def target(self, column: str) -> Map:
-        """A map of the table behind a lookup column."""
-        return self._targets[column][0]
+    def tables_of(self, column: str) -> tuple[str, ...]:
+        """The tables that a lookup column may point at, in the order tried."""
+        return tuple(each.source.table for each in self._destinations[column])
 
-    def missing(self, target: Map, values: Parts) -> MissingParent:
-        """The parent with this key, as something to wait for."""
-        company = self._company_of(target)
-        return MissingParent(target.dataverse.table, company, key_text(values, company), values)
-
-    def _map_of(self, table: str) -> Map:
-        maps = self._lane.catalogue.of_table(table)
-        if not maps:
-            raise FatalError(
-                f"no map of the catalogue writes {table}, which map {self._lane.map.name!r} looks up",
-                code="lookup_without_map",
-                remedy="add the map of that table to the catalogue",
-            )
-        return maps[0]
-
-    def _company_of(self, target: Map) -> str:
-        return self._lane.company if target.company_specific else ""
+    def missing(self, column: str, values: Parts) -> MissingParent:
+        """The parent that the pairs of a lookup name, as something to wait for."""
+        places = []
+        for each in self._destinations[column]:
+            key = each.key(values)
+            places.append((each.source.table, each.source.company, key_text(key, each.source.company)))
+        (table, company, key_), *others = places
+        return MissingParent(table, company, key_, self._destinations[column][0].key(values), tuple(others))
 
     # Dataverse → key values
 
     def parents(self, rows: Sequence[Row]) -> Parents:
         """The key values behind every lookup of these Dataverse rows."""
+        asked: dict[Source, set[str]] = {}
+        pointed: dict[str, list[str | None]] = {}
+        told: dict[str, list[str | None]] = {}
+        for column, destinations in self._destinations.items():
+            ids = pointed[column] = [row.get(f"_{column}_value") for row in rows]
+            if len(destinations) == 1:
+                asked.setdefault(destinations[0].source, set()).update(id_ for id_ in ids if id_)
+                continue
+            told[column] = [row.get(table_of(column)) for row in rows]
+            for id_, name in zip(ids, told[column], strict=True):
+                for each in _possible(destinations, name) if id_ else ():
+                    asked.setdefault(each.source, set()).add(str(id_))
+        known = {source: self._keys_of(source, ids) for source, ids in asked.items()}
         found = Parents()
-        for column, (target, _, places) in self._targets.items():
-            ids = [row.get(f"_{column}_value") for row in rows]
-            known = self._keys_of(target, {id_ for id_ in ids if id_})
-            parts: list[Parts | None] = []
-            in_fno: list[bool] = []
-            for id_ in ids:
-                if not id_:
-                    parts.append(None)
-                    in_fno.append(True)
-                    continue
-                values, there = known.get(id_, (None, False))
-                if values is None:
-                    parts.append(tuple(UNTRANSLATED + id_ for _ in places))
-                else:
-                    parts.append(tuple(values[place] for place in places))
-                in_fno.append(there)
-            found.parts[column] = parts
-            found.in_fno[column] = in_fno
+        for column, ids in pointed.items():
+            destinations = self._destinations[column]
+            if len(destinations) == 1:
+                answers = self._translated(column, ids, known, destinations)
+            else:
+                answers = []
+                for id_, name in zip(ids, told[column], strict=True):
+                    answers += self._translated(column, [id_], known, _possible(destinations, name))
+            found.parts[column] = [parts for parts, _ in answers]
+            found.in_fno[column] = [there for _, there in answers]
         return found
 
-    def _keys_of(self, target: Map, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
+    def _translated(
+        self,
+        column: str,
+        ids: Sequence[str | None],
+        known: Mapping[Source, Mapping[str, tuple[Parts, bool]]],
+        possible: Sequence[Destination],
+    ) -> list[tuple[Parts | None, bool]]:
+        """Key texts behind some ids, and whether F&O has those rows; looked for in all tables that may have them."""
+        out: list[tuple[Parts | None, bool]] = []
+        for id_ in ids:
+            if not id_:
+                out.append((None, True))
+                continue
+            for each in possible:
+                values, there = known[each.source].get(id_, (None, False))
+                if values is not None:
+                    out.append((tuple([values[place] for place in each.places]), there))
+                    break
+            else:
+                out.append(((UNTRANSLATED + id_,) * len(self._pairs[column]), False))
+        return out
+
+    def _keys_of(self, source: Source, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
         lane = self._lane
         if not ids:
             return {}
         known: dict[str, tuple[Parts, bool]] = {}
         with lane.store.read() as state:
-            for id_, links in state.parents_by_dataverse_id(
-                lane.pair, target.dataverse.table, list(ids)
-            ).items():
+            for id_, links in state.parents_by_dataverse_id(lane.pair, source.table, list(ids)).items():
                 for link in links:
-                    if link.key_text is not None:
+                    if link.key_text is not None and link.map in source.maps:
                         known[id_] = (tuple(link.key_text), link.fno_key is not None and link.state != "half")
                         break
         unknown = [id_ for id_ in ids if id_ not in known]
-        for id_, values in self._read_keys(target, unknown).items():
+        for id_, values in self._read_keys(source, unknown).items():
             known[id_] = (values, False)
         return known
 
-    def _read_keys(self, target: Map, ids: Sequence[str]) -> dict[str, Parts]:
+    def _read_keys(self, source: Source, ids: Sequence[str]) -> dict[str, Parts]:
         """Key values of rows that no link knows, read from Dataverse itself, through nested lookups too."""
         if not ids:
             return {}
-        lane = self._lane
-        table = target.dataverse.table
-        heads = list(dict.fromkeys(part.split(".")[0] for part in target.dataverse.key))
+        lane, parts = self._lane, source.key
+        heads = list(dict.fromkeys(part.split(".")[0] for part in parts))
         rows = [
             (id_, row)
-            for id_, row in zip(ids, lane.dataverse.read(table, list(ids), heads), strict=True)
+            for id_, row in zip(ids, lane.dataverse.read(source.table, list(ids), heads), strict=True)
             if row is not None
         ]
         columns: list[list[str]] = []
-        for part in target.dataverse.key:
+        keys: dict[str, dict[str, tuple[Parts, bool]]] = {}
+        for part in parts:
             head, _, rest = part.partition(".")
             if not rest:
                 columns.append([_text(row.get(head)) for _, row in rows])
                 continue
-            nested = self._map_of(target.lookups[head].table)
+            inner = self._sources.behind(source, head)
             refs = [row.get(f"_{head}_value") for _, row in rows]
-            keys = self._keys_of(nested, {ref for ref in refs if ref})
-            place = nested.dataverse.key.index(rest)
+            if head not in keys:
+                keys[head] = self._keys_of(inner, {ref for ref in refs if ref})
+            place = inner.key.index(rest)
             columns.append(
-                [(keys[ref][0][place] if ref in keys else UNTRANSLATED + ref) if ref else "" for ref in refs]
+                [
+                    (keys[head][ref][0][place] if ref in keys[head] else UNTRANSLATED + ref) if ref else ""
+                    for ref in refs
+                ]
             )
         return {id_: tuple(column[i] for column in columns) for i, (id_, _) in enumerate(rows)}
 
     # key values → Dataverse
 
     def bind(self, texts: Mapping[int, Sequence[str]], columns: Iterable[str]) -> dict[str, list[Bound]]:
-        """Ids of the parents that F&O rows name.
+        """Ids of the parents that F&O rows name: by links of all tables in question first, then live, table by table.
 
         Args:
             texts: pair index → canonical text per row, for all pairs of the lookups asked for.
@@ -189,95 +214,111 @@ class Lookups:
 
         Returns: lookup column → per row what to bind.
         """
-        bound: dict[str, list[Bound]] = {}
-        for column in columns:
-            target, pairs, places = self._targets[column]
-            company = self._company_of(target)
-            size = len(target.dataverse.key)
-            rows = list(zip(*(texts[index] for index in pairs), strict=True))
-            wanted: dict[Parts, Parts] = {}
-            for values in rows:
-                if values not in wanted and any(values):
-                    ordered = [""] * size
-                    for place, value in zip(places, values, strict=True):
-                        ordered[place] = value
-                    wanted[values] = tuple(ordered)
-            ids = self._ids_of(target, company, set(wanted.values()))
-            out: list[Bound] = []
-            for values in rows:
-                if not any(values):
-                    out.append(None)
-                    continue
-                key = wanted[values]
-                out.append(ids.get(key) or self.missing(target, key))
-            bound[column] = out
-        return bound
+        rows = {
+            column: list(zip(*(texts[index] for index in self._pairs[column]), strict=True))
+            for column in columns
+        }
+        open_: dict[str, dict[Parts, Bound]] = {
+            column: {values: None for values in dict.fromkeys(of_column) if any(values)}
+            for column, of_column in rows.items()
+        }
+        for find in (self._linked_ids, self._find_ids):
+            self._resolve(open_, find)
+        out: dict[str, list[Bound]] = {}
+        for column, of_column in rows.items():
+            known = open_[column]
+            for values, bound in known.items():
+                if bound is None:
+                    known[values] = self.missing(column, values)
+            out[column] = [known.get(values) for values in of_column]
+        return out
 
-    def _ids_of(self, target: Map, company: str, keys: set[Parts]) -> dict[Parts, str]:
-        if not keys:
-            return {}
+    def _resolve(
+        self,
+        open_: Mapping[str, dict[Parts, Bound]],
+        find: Callable[[Source, Sequence[Parts]], dict[Parts, str]],
+    ) -> None:
+        """Fill in what one way to look finds, the first table of each lookup before the others."""
+        ranked = zip_longest(*([(column, d) for d in self._destinations[column]] for column in open_))
+        for rank, in_turn in enumerate(ranked):
+            asked: dict[Source, dict[Parts, None]] = {}
+            for column, each in filter(None, in_turn):
+                keys = (each.key(values) for values, bound in open_[column].items() if bound is None)
+                asked.setdefault(each.source, {}).update(dict.fromkeys(keys))
+            found = {source: find(source, list(keys)) for source, keys in asked.items() if keys}
+            for column, each in filter(None, in_turn):
+                ids = found.get(each.source)
+                if not ids:
+                    continue
+                for values, bound in open_[column].items():
+                    id_ = ids.get(each.key(values)) if bound is None else None
+                    if id_ is not None:
+                        open_[column][values] = id_ if rank == 0 else Elsewhere(each.source.table, id_)
+
+    def _linked_ids(self, source: Source, keys: Sequence[Parts]) -> dict[Parts, str]:
         lane = self._lane
-        by_text = {key_text(key, company): key for key in keys}
+        by_text: dict[str, list[Parts]] = {}
+        for key in keys:
+            by_text.setdefault(key_text(key, source.company), []).append(key)
         found: dict[Parts, str] = {}
         with lane.store.read() as state:
             for text, links in state.parents_by_key(
-                lane.pair, target.dataverse.table, company, list(by_text)
+                lane.pair, source.table, source.company, list(by_text)
             ).items():
                 for link in links:
-                    if link.dataverse_id and link.state != "half":
-                        found[by_text[text]] = link.dataverse_id
+                    if link.dataverse_id and link.state != "half" and link.map in source.maps:
+                        found.update(dict.fromkeys(by_text[text], link.dataverse_id))
                         break
-        missing = [key for key in keys if key not in found]
-        found.update(self._find_ids(target, company, missing))
         return found
 
-    def _find_ids(self, target: Map, company: str, keys: Sequence[Parts]) -> dict[Parts, str]:
+    def _ids_of(self, source: Source, keys: Iterable[Parts]) -> dict[Parts, str]:
+        wanted = list(dict.fromkeys(keys))
+        found = self._linked_ids(source, wanted) if wanted else {}
+        found.update(self._find_ids(source, [key for key in wanted if key not in found]))
+        return found
+
+    def _find_ids(self, source: Source, keys: Sequence[Parts]) -> dict[Parts, str]:
         """Ids of rows that no link knows: made by hand in Dataverse, or not part of any map's selection."""
         if not keys:
             return {}
-        lane = self._lane
-        nested: dict[str, tuple[Map, dict[Parts, str], list[int], list[int]]] = {}
-        for head in dict.fromkeys(part.split(".")[0] for part in target.dataverse.key if "." in part):
-            inner = self._map_of(target.lookups[head].table)
-            own = [i for i, part in enumerate(target.dataverse.key) if part.startswith(head + ".")]
-            places = [inner.dataverse.key.index(target.dataverse.key[i].partition(".")[2]) for i in own]
-            inner_keys = {_arranged(key, own, places, len(inner.dataverse.key)) for key in keys}
-            ids = self._ids_of(inner, self._company_of(inner), inner_keys)
-            nested[head] = (inner, ids, own, places)
+        lane, parts = self._lane, source.key
+        nested: dict[str, tuple[dict[Parts, str], list[Parts]]] = {}
+        for head in dict.fromkeys(part.split(".")[0] for part in parts if "." in part):
+            inner = self._sources.behind(source, head)
+            own = [i for i, part in enumerate(parts) if part.startswith(head + ".")]
+            places = [inner.key.index(parts[i].partition(".")[2]) for i in own]
+            inner_keys = [arranged([key[i] for i in own], places, len(inner.key)) for key in keys]
+            nested[head] = (self._ids_of(inner, inner_keys), inner_keys)
         queries: list[dict[str, object]] = []
         asked: list[Parts] = []
-        for key in keys:
-            query: dict[str, object] = {
-                part: key[i] for i, part in enumerate(target.dataverse.key) if "." not in part
-            }
-            for head, (inner, ids, own, places) in nested.items():
-                parent = ids.get(_arranged(key, own, places, len(inner.dataverse.key)))
+        for n, key in enumerate(keys):
+            query: dict[str, object] = {part: key[i] for i, part in enumerate(parts) if "." not in part}
+            for head, (ids, inner_keys) in nested.items():
+                parent = ids.get(inner_keys[n])
                 if parent is None:
                     break
                 query[f"_{head}_value"] = parent
             else:
-                if target.dataverse.company:
-                    query[f"_{target.dataverse.company}_value"] = lane.company_id
+                if source.company_column:
+                    query[f"_{source.company_column}_value"] = lane.company_id
                 queries.append(query)
                 asked.append(key)
         if not queries:
             return {}
-        id_column = lane.dataverse.table(target.dataverse.table).id_column
+        id_column = lane.dataverse.table(source.table).id_column
         found = {}
-        for key, rows in zip(
-            asked, lane.dataverse.find(target.dataverse.table, queries, [id_column]), strict=True
-        ):
-            if len(rows) == 1:
-                found[key] = str(rows[0][id_column])
+        answers = lane.dataverse.find(source.table, queries, [id_column, *source.filter_columns])
+        for key, rows in zip(asked, answers, strict=True):
+            meant = source.meant(rows)
+            if len(meant) == 1:
+                found[key] = str(meant[0][id_column])
         return found
-
-
-def _arranged(key: Parts, own: Sequence[int], places: Sequence[int], size: int) -> Parts:
-    arranged = [""] * size
-    for i, place in zip(own, places, strict=True):
-        arranged[place] = key[i]
-    return tuple(arranged)
 
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
+
+
+def _possible(destinations: Sequence[Destination], name: str | None) -> Sequence[Destination]:
+    """Those that a reference can mean whose table the service named; all, where it didn't."""
+    return [each for each in destinations if each.source.logical == name] or destinations

@@ -250,7 +250,7 @@ class Notes:
         lane = self._lane
         side, row = self.row(work.cases[i])
         work.unsettled.add(i)
-        work.waiting.append(
+        work.waiting += [
             WaitingRow(
                 pair=lane.pair,
                 map=lane.map.name,
@@ -258,11 +258,12 @@ class Notes:
                 side=side,
                 row=row,
                 unit=-1 if whole else unit,
-                parent_table=parent.table,
-                parent_company=parent.company,
-                parent_key=parent.key,
+                parent_table=table,
+                parent_company=company,
+                parent_key=key,
             )
-        )
+            for table, company, key in ((parent.table, parent.company, parent.key), *parent.others)
+        ]
         lane.counts.count(waiting=1)
 
     # conflicts

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mappings.errors import FatalError
 from mappings.metadata import SideName
 from tasks.sync.cases import Comparison, Work
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Flags
 from tasks.sync.lane import Lane
-from tasks.sync.lookups import Bound, Lookups, MissingParent
+from tasks.sync.lookups import Bound, Elsewhere, Lookups, MissingParent
 from tasks.sync.notes import Notes
 from tasks.transform.canonical import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """How a lookup is bound to a row of one table.
+
+    Attributes:
+        name: property of the body.
+        place: what comes before the row's id in its value.
+        stamp: what goes with it: the column that says which table it is, where the map names one.
+    """
+
+    table: str
+    name: str
+    place: str
+    stamp: dict[str, str]
 
 
 class Parts:
@@ -26,13 +44,7 @@ class Parts:
         self._comparer = comparer
         self._notes = notes
         table = lane.dataverse_table
-        self._navigation = {
-            column: table.columns[column].navigation[
-                lane.dataverse.table(lane.map.lookups[column].table).logical
-            ]
-            for column in lookups.columns
-        }
-        self._address = {column: f"/{lane.map.lookups[column].table}" for column in lookups.columns}
+        self._references = {column: self._references_of(column) for column in lookups.columns}
         self._wait = {
             column: lane.map.lookups[column].missing == "wait" or table.columns[column].required
             for column in lookups.columns
@@ -56,6 +68,40 @@ class Parts:
             for index in self._lookups.pairs_of(column)
         }
         return self._lookups.bind(texts, columns)
+
+    def _references_of(self, column: str) -> list[_Reference]:
+        """How a lookup is bound to each of the tables that it may point at.
+
+        Raises:
+            FatalError: the live column can't point at one of them.
+        """
+        lane = self._lane
+        live = lane.dataverse_table.columns[column]
+        typed = lane.map.lookups[column].type
+        found = []
+        for table in self._lookups.tables_of(column):
+            logical = lane.dataverse.table(table).logical
+            if logical not in live.navigation:
+                raise FatalError(
+                    f"map {lane.map.name!r}: {column} of {lane.dataverse_table.name} can't point at {table}, only at"
+                    f" {', '.join(sorted(live.navigation)) or 'nothing'}",
+                    code="map_misfit",
+                    remedy="correct the table of this lookup in the map",
+                    map=lane.map.name,
+                )
+            stamp = {typed: logical} if typed is not None else {}
+            found.append(_Reference(table, f"{live.navigation[logical]}@odata.bind", f"/{table}(", stamp))
+        return found
+
+    def _refer(self, body: dict[str, Any], column: str, parent: str | Elsewhere) -> None:
+        """Bind a lookup."""
+        references = self._references[column]
+        if isinstance(parent, str):
+            reference, id_ = references[0], parent
+        else:
+            reference, id_ = next(each for each in references if each.table == parent.table), parent.id
+        body[reference.name] = f"{reference.place}{id_})"
+        body.update(reference.stamp)
 
     def _dataverse_stamp(self, *, owner: bool = True) -> dict[str, Any]:
         lane = self._lane
@@ -102,7 +148,6 @@ class Parts:
             own = self._lookups.pairs_of(column)
             if not pairs[own].any():
                 continue
-            navigation = self._navigation[column]
             if isinstance(parent, MissingParent):
                 if create and self._skip[column]:
                     lane.counts.count(out_of_scope=1)
@@ -116,9 +161,9 @@ class Parts:
                 # the unit stays together: what shares it waits with it
                 pairs &= lane.directions.unit_of != self._units_of_column[column]
             elif parent is not None:
-                body[f"{navigation}@odata.bind"] = f"{self._address[column]}({parent})"
+                self._refer(body, column, parent)
             elif not create:
-                body[f"{navigation}@odata.bind"] = None
+                body[self._references[column][0].name] = None
         return True
 
     def _parents_in_fno(
@@ -137,13 +182,7 @@ class Parts:
             own = self._lookups.pairs_of(column)
             if not pairs[own].any() or parents.in_fno[column][i]:
                 continue
-            target = self._lookups.target(column)
-            values = parents.parts[column][i] or ()
-            ordered = [""] * len(target.dataverse.key)
-            for index, value in zip(own, values, strict=True):
-                rest = ".".join(lane.layout.pairs[index].pair.path[1:])
-                ordered[target.dataverse.key.index(rest)] = value
-            parent = self._lookups.missing(target, tuple(ordered))
+            parent = self._lookups.missing(column, parents.parts[column][i] or ())
             if create and self._skip[column]:
                 lane.counts.count(out_of_scope=1)
                 return False

@@ -14,6 +14,7 @@ from tasks.connectors.side import Operation, SideName
 from tasks.sync.cases import Send, Work, version_of
 from tasks.sync.creates import Creates
 from tasks.sync.diff import Flags, Merge
+from tasks.sync.lookups import Elsewhere
 from tasks.sync.parts import there
 from tasks.transform import payload
 
@@ -39,6 +40,8 @@ class Sends(Creates):
             query: dict[str, Any] = {part: bodies[place].get(part) for part in plain}
             for column in key_columns:
                 parent = bound[column][place]
+                if isinstance(parent, Elsewhere):
+                    parent = parent.id
                 if not isinstance(parent, str):
                     break
                 query[f"_{column}_value"] = parent

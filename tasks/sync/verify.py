@@ -18,14 +18,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mappings.model import Map
 from tasks.connectors.side import Row
 from tasks.sync.compare import Comparer
+from tasks.sync.destinations import Parts, Source
 from tasks.sync.diff import Digests
 from tasks.sync.feeds import company_filter
 from tasks.sync.intents import Layouts, pack, unpack
 from tasks.sync.lane import Lane
-from tasks.sync.lookups import Lookups, Parts
+from tasks.sync.lookups import Lookups
 from tasks.sync.session import Session
 from tasks.transform.digests import key_text
 
@@ -126,11 +126,11 @@ class _FreshLookups(Lookups):
         super().__init__(lane)
         self._known: dict[tuple[str, str], Parts] = {}
 
-    def _keys_of(self, target: Map, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
-        table = target.dataverse.table
+    def _keys_of(self, source: Source, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
+        table = source.map.name
         missing = [id_ for id_ in ids if (table, id_) not in self._known]
         for start in range(0, len(missing), CHUNK):
-            for id_, parts in self._read_keys(target, missing[start : start + CHUNK]).items():
+            for id_, parts in self._read_keys(source, missing[start : start + CHUNK]).items():
                 self._known[(table, id_)] = parts
         return {id_: (self._known[(table, id_)], True) for id_ in ids if (table, id_) in self._known}
 

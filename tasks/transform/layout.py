@@ -29,6 +29,9 @@ from tasks.transform.wire import typed
 ALGORITHM = 1
 """Version of canonical text and of its digest; a new one makes every stored digest unknown."""
 
+LOGICAL_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
+"""Annotation of a lookup's value: the logical name of the table that it points at."""
+
 
 @dataclass(frozen=True, eq=False)
 class PairPlan:
@@ -80,7 +83,8 @@ class Layout:
             one-way pairs inside such a unit follow the others.
         key_pairs: pairs that carry the integration key, in the key's order.
         fno_columns, dataverse_columns: what to select, without duplicates: pairs, keys, company, filters,
-            match rules, `statecode` and the modified time. Dataverse lookups by logical name.
+            match rules, `statecode` and the modified time. Dataverse lookups by logical name; where a lookup
+            may point at several tables, also the annotation that says which (`table_of`).
         raw_fno, raw_dataverse: row properties that `raw_digests` covers (lookups as ``_x_value``, no stamps).
         constants_to_dataverse, constants_to_fno: JSON-ready constants, sent on create and adopt.
         always_to_dataverse, always_to_fno: those of them that go with every update as well.
@@ -162,6 +166,11 @@ def compile_layout(
         always_to_dataverse=constants["dataverse"][1],
         always_to_fno=constants["fno"][1],
     )
+
+
+def table_of(column: str) -> str:
+    """The property of a Dataverse row that says, by logical name, which table a lookup points at."""
+    return f"_{column}_value@{LOGICAL_NAME}"
 
 
 def row_property(table: Table, column: str) -> str:
@@ -314,4 +323,7 @@ def _dataverse_columns(
     if "statecode" in table.columns:
         names.append("statecode")
     selected = tuple(dict.fromkeys(names))
-    return selected, tuple(row_property(table, name) for name in selected)
+    told = tuple(
+        table_of(column) for column, lookup in map.lookups.items() if lookup.tables and column in names
+    )
+    return selected + told, tuple(row_property(table, name) for name in selected)

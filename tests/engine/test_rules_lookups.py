@@ -1,0 +1,424 @@
+"""Lookups of every shape: to one of several tables, by several columns, through several tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mappings.errors import FatalError
+from tasks.sync.verify import verify
+from tests.engine.shop import Shop, a_map, dataverse_table, fno_table, order_map, order_shop, points_at
+
+# one of several tables
+
+
+@pytest.fixture
+def shop() -> Shop:
+    shop = order_shop()
+    shop.in_fno("Customers", Account="O1", Name="org", Kind="Organization")
+    shop.in_fno("Customers", Account="P1", Name="person", Kind="Person")
+    return shop
+
+
+def test_an_order_points_at_the_account_or_the_contact_that_has_the_number(shop: Shop) -> None:
+    shop.in_fno("Orders", Number="1", Customer="o1")
+    shop.in_fno("Orders", Number="2", Customer="P1")
+    shop.in_fno("Orders", Number="3")
+    shop.connect()
+    assert shop.one("orders", number="1").values["customerid"] == shop.one("accounts").id
+    assert shop.one("orders", number="2").values["customerid"] == shop.one("contacts").id
+    assert shop.one("orders", number="3").values.get("customerid") is None
+    shop.writes()
+    shop.sync()
+    assert shop.writes() == []
+    assert verify(shop.session).differences == 0
+
+
+def test_an_update_moves_the_lookup_from_one_table_to_the_other_and_clears_it(shop: Shop) -> None:
+    order = shop.in_fno("Orders", Number="1", Customer="O1")
+    shop.connect()
+    for number, expected in (("P1", shop.one("contacts").id), ("O1", shop.one("accounts").id), ("", None)):
+        shop.change(order, Customer=number)
+        shop.sync()
+        assert shop.one("orders").values["customerid"] == expected
+
+
+def test_towards_fno_the_table_that_the_service_names_gives_the_number(shop: Shop) -> None:
+    order = shop.in_fno("Orders", Number="1", Customer="O1")
+    shop.connect()
+    shop.change(shop.one("orders"), customerid=shop.one("contacts").id)
+    shop.sync()
+    assert order.values["Customer"] == "P1"
+    shop.in_dataverse("orders", number="2", customerid=shop.one("accounts").id)
+    shop.sync()
+    assert shop.one("Orders", Number="2").values["Customer"] == "O1"
+
+
+def test_a_service_that_names_no_table_is_understood_too(shop: Shop) -> None:
+    shop.dataverse._table_of = lambda _: None  # type: ignore[method-assign]
+    shop.connect()
+    shop.in_dataverse("orders", number="2", customerid=shop.one("contacts").id)
+    shop.sync()
+    assert shop.one("Orders", Number="2").values["Customer"] == "P1"
+
+
+def test_only_the_rows_of_the_rows_own_company_are_meant(shop: Shop) -> None:
+    shop.in_fno("Customers", dataAreaId="demf", Account="X", Kind="Organization")
+    shop.in_fno("Customers", Account="X", Kind="Person")
+    shop.in_fno("Orders", Number="1", Customer="X")
+    shop.in_fno("Orders", dataAreaId="demf", Number="1", Customer="X")
+    shop.connect()
+    by_company = {row["new_company"]: row["customerid"] for row in shop.rows("orders")}
+    assert by_company == {
+        shop.company["usmf"]: shop.one("contacts", personid="X").id,
+        shop.company["demf"]: shop.one("accounts", accountnumber="X").id,
+    }
+
+
+def test_a_row_that_waits_for_a_customer_goes_on_when_either_table_has_it() -> None:
+    shop = order_shop(missing="wait")
+    shop.in_fno("Orders", Number="1", Customer="P9")
+    shop.connect()
+    assert shop.rows("orders") == []
+    assert {(each.parent_table, each.row) for each in shop.waiting()} == {
+        ("accounts", '["usmf","1"]'),
+        ("contacts", '["usmf","1"]'),
+    }
+    shop.in_fno("Customers", Account="P9", Kind="Person")
+    shop.sync()
+    shop.sync("Orders")
+    assert shop.one("orders").values["customerid"] == shop.one("contacts").id
+    assert shop.waiting() == []
+
+
+def test_a_customer_that_no_link_knows_is_found_in_the_second_table_too(shop: Shop) -> None:
+    shop.connect()
+    by_hand = shop.in_dataverse("contacts", personid="H1")
+    shop.in_fno("Orders", Number="1", Customer="H1")
+    shop.sync("Orders")
+    assert shop.one("orders").values["customerid"] == by_hand.id
+
+
+def test_a_lookup_can_mean_the_rows_of_one_map_only() -> None:
+    """Two maps fill one table: what belongs to the other is no answer, whether a link says so or its filter does."""
+    fields: Any = [
+        ("Account", "accountnumber"),
+        ("Name", "name"),
+        {"dataverse": "kind", "constant": "vendor"},
+    ]
+    vendors = a_map(
+        "Vendors",
+        "Vendors",
+        ("dataAreaId", "Account"),
+        "accounts",
+        ["accountnumber"],
+        fields=fields,
+        dataverse_end={"filter": "kind eq 'vendor'"},
+    )
+    clients = a_map(
+        "Clients",
+        "Clients",
+        ("dataAreaId", "Account"),
+        "accounts",
+        ["accountnumber"],
+        fields=[*fields[:2], {"dataverse": "kind", "constant": "client"}],
+        dataverse_end={"filter": "kind eq 'client'"},
+    )
+    purchases = a_map(
+        "Purchases",
+        "Purchases",
+        ("dataAreaId", "Number"),
+        "purchases",
+        ["number"],
+        fields=[("Number", "number"), ("Vendor", "vendor.accountnumber")],
+        lookups={"vendor": {"table": "accounts", "maps": ["Vendors"]}},
+    )
+    company = points_at("new_company", "cdm_company")
+    shop = Shop(
+        [clients, vendors, purchases],
+        [
+            fno_table("Vendors", ("dataAreaId", "Account"), "Name"),
+            fno_table("Clients", ("dataAreaId", "Account"), "Name"),
+            fno_table("Purchases", ("dataAreaId", "Number"), "Vendor"),
+        ],
+        [
+            dataverse_table("accounts", ("accountnumber", "new_company"), "name", "kind", company),
+            dataverse_table(
+                "purchases", ("number", "new_company"), "number", points_at("vendor", "account"), company
+            ),
+        ],
+    )
+    shop.in_fno("Clients", Account="C1")
+    shop.in_fno("Vendors", Account="V1")
+    shop.in_fno("Purchases", Number="1", Vendor="C1")
+    shop.in_fno("Purchases", Number="2", Vendor="V1")
+    shop.connect()
+    assert shop.one("purchases", number="1").values.get("vendor") is None
+    assert shop.one("purchases", number="2").values["vendor"] == shop.one("accounts", kind="vendor").id
+    # made by hand, known to no link
+    shop.in_dataverse("accounts", accountnumber="C2", kind="client")
+    by_hand = shop.in_dataverse("accounts", accountnumber="V2", kind="vendor")
+    shop.in_fno("Purchases", Number="3", Vendor="C2")
+    shop.in_fno("Purchases", Number="4", Vendor="V2")
+    shop.sync("Purchases")
+    assert shop.one("purchases", number="3").values.get("vendor") is None
+    assert shop.one("purchases", number="4").values["vendor"] == by_hand.id
+
+
+def test_the_column_that_names_the_table_follows_the_lookup() -> None:
+    made = order_map(type="customertype", missing="wait")
+    made["fields"].append({"dataverse": "customertype", "constant": "account"})
+    shop = order_shop(made)
+    shop.in_fno("Customers", Account="O1", Kind="Organization")
+    shop.in_fno("Customers", Account="P1", Kind="Person")
+    shop.in_fno("Orders", Number="1", Customer="O1")
+    order = shop.in_fno("Orders", Number="2", Customer="P1")
+    shop.connect()
+    assert shop.one("orders", number="1").values["customertype"] == "account"
+    assert shop.one("orders", number="2").values["customertype"] == "contact"
+    shop.change(order, Customer="O1")
+    shop.sync()
+    assert shop.one("orders", number="2").values["customertype"] == "account"
+
+
+def test_a_table_that_the_live_column_cannot_point_at_is_a_fault_of_the_map() -> None:
+    shop = order_shop(tables={"accounts": "accountnumber", "orders": "number"}, missing="defer", cycle=True)
+    (first, *_) = shop.initial("Orders")
+    assert first.verdict == "failed"
+    assert "customerid of orders can't point at orders, only at account, contact" in first.message
+
+
+# several columns, several tables
+
+CATEGORIES = a_map(
+    "Categories",
+    "Categories",
+    ("Hierarchy", "Name"),
+    "categories",
+    ["hierarchy.name", "name"],
+    fields=[
+        ("Name", "name"),
+        ("Hierarchy", "hierarchy.name"),
+        ("Parent", "parent.name"),
+        ("ParentHierarchy", "parent.hierarchy.name", "to-dataverse"),
+    ],
+    lookups={
+        "hierarchy": {"table": "hierarchies"},
+        "parent": {"table": "categories", "cycle": True},
+    },
+)
+HIERARCHIES = a_map(
+    "Hierarchies", "Hierarchies", ("Name",), "hierarchies", ["name"], fields=[("Name", "name")]
+)
+
+
+def tree() -> Shop:
+    return Shop(
+        [HIERARCHIES, CATEGORIES],
+        [
+            fno_table("Hierarchies", ("Name",)),
+            fno_table("Categories", ("Hierarchy", "Name"), "Parent", "ParentHierarchy"),
+        ],
+        [
+            dataverse_table("hierarchies", ("name",)),
+            dataverse_table(
+                "categories",
+                ("hierarchy", "name"),
+                "name",
+                points_at("hierarchy", "hierarchie"),
+                points_at("parent", "categorie"),
+            ),
+        ],
+    )
+
+
+def test_a_parent_named_by_two_parts_is_found_in_its_own_hierarchy_whatever_the_order() -> None:
+    shop = tree()
+    for hierarchy in ("Sales", "Stock"):
+        shop.in_fno("Hierarchies", Name=hierarchy)
+        for name, parent in (("Bikes", "Vehicles"), ("Vehicles", "All"), ("All", "")):
+            shop.in_fno(
+                "Categories",
+                Hierarchy=hierarchy,
+                Name=name,
+                Parent=parent,
+                ParentHierarchy=hierarchy if parent else "",
+            )
+    shop.connect()
+    ids = {stored.id: stored.values for stored in shop.dataverse_memory.of("categories").values()}
+    for row in ids.values():
+        parent = ids.get(row.get("parent"))
+        expected = {"Bikes": "Vehicles", "Vehicles": "All", "All": None}[row["name"]]
+        assert (parent["name"] if parent else None) == expected
+        assert parent is None or parent["hierarchy"] == row["hierarchy"]
+    shop.writes()
+    shop.sync()
+    assert shop.writes() == [] and verify(shop.session).differences == 0
+
+
+def test_the_parts_of_one_lookup_change_together() -> None:
+    shop = tree()
+    for hierarchy in ("Sales", "Stock"):
+        shop.in_fno("Hierarchies", Name=hierarchy)
+        shop.in_fno("Categories", Hierarchy=hierarchy, Name="All")
+    bikes = shop.in_fno("Categories", Hierarchy="Sales", Name="Bikes", Parent="All", ParentHierarchy="Sales")
+    shop.connect()
+    shop.change(bikes, ParentHierarchy="Stock")
+    shop.sync()
+    stock = shop.one("categories", name="All", hierarchy=shop.one("hierarchies", name="Stock").id)
+    assert shop.one("categories", name="Bikes").values["parent"] == stock.id
+
+
+def workshop(makers_first: bool = True) -> Shop:
+    makers = a_map("Makers", "Makers", ("Maker",), "makers", ["maker_id"], fields=[("Maker", "maker_id")])
+    models = a_map(
+        "Models",
+        "Models",
+        ("Maker", "Model"),
+        "models",
+        ["maker.maker_id", "model_id"] if makers_first else ["model_id", "maker.maker_id"],
+        fields=[("Model", "model_id"), ("Maker", "maker.maker_id")],
+        lookups={"maker": {"table": "makers"}},
+    )
+    assets = a_map(
+        "Assets",
+        "Assets",
+        ("Asset",),
+        "assets",
+        ["asset_id"],
+        fields=[("Asset", "asset_id"), ("Model", "model.model_id"), ("Maker", "model.maker.maker_id")],
+        lookups={"model": {"table": "models"}},
+    )
+    return Shop(
+        [makers, models, assets],
+        [
+            fno_table("Makers", ("Maker",)),
+            fno_table("Models", ("Maker", "Model")),
+            fno_table("Assets", ("Asset",), "Model", "Maker"),
+        ],
+        [
+            dataverse_table("makers", ("maker_id",)),
+            dataverse_table("models", ("maker", "model_id"), "model_id", points_at("maker", "maker")),
+            dataverse_table("assets", ("asset_id",), points_at("model", "model")),
+        ],
+    )
+
+
+@pytest.mark.parametrize("makers_first", [True, False])
+def test_a_path_through_two_tables_names_the_row_in_both_directions(makers_first: bool) -> None:
+    shop = workshop(makers_first)
+    for maker in ("Acme", "Best"):
+        shop.in_fno("Makers", Maker=maker)
+        shop.in_fno("Models", Maker=maker, Model="M1")
+    shop.in_fno("Assets", Asset="A", Model="M1", Maker="Best")
+    shop.connect()
+    best = shop.one("models", maker=shop.one("makers", maker_id="Best").id)
+    assert shop.one("assets").values["model"] == best.id
+    acme = shop.one("models", maker=shop.one("makers", maker_id="Acme").id)
+    shop.change(shop.one("assets"), model=acme.id)
+    shop.in_dataverse("assets", asset_id="B", model=best.id)
+    shop.sync()
+    assert shop.one("Assets", Asset="A").values["Maker"] == "Acme"
+    assert shop.one("Assets", Asset="B").values == {"Asset": "B", "Model": "M1", "Maker": "Best"}
+
+
+def test_a_row_behind_two_tables_is_found_and_read_live() -> None:
+    shop = workshop()
+    shop.connect()
+    maker = shop.in_dataverse("makers", maker_id="Hand")
+    model = shop.in_dataverse("models", maker=maker.id, model_id="M9")
+    shop.in_fno("Assets", Asset="A", Model="M9", Maker="Hand")
+    shop.sync("Assets")
+    assert shop.one("assets").values["model"] == model.id
+    assert verify(shop.session, ["Assets"]).differences == 0
+
+
+def test_a_path_that_leads_to_no_key_is_a_fault_of_the_map() -> None:
+    shop = workshop()
+    half = shop.catalogue.maps["Assets"].model_dump(by_alias=True)
+    half["fields"] = half["fields"][:2]
+    shop = Shop(
+        [*(shop.catalogue.maps[name].model_dump(by_alias=True) for name in ("Makers", "Models")), half],
+        list(shop.fno_memory.tables.values()),
+        [table for name, table in shop.dataverse_memory.tables.items() if name != "cdm_companies"],
+    )
+    (summary,) = shop.initial("Assets")
+    assert summary.verdict == "failed" and summary.code == "lookup_not_a_key"
+    assert "model_id does not lead to the key of models (maker.maker_id, model_id)" in summary.message
+    with pytest.raises(FatalError):
+        shop.catalogue.validate()
+
+
+def test_rates_stand_behind_a_pair_that_three_parts_name() -> None:
+    types = a_map("Types", "Types", ("Type",), "types", ["name"], fields=[("Type", "name")])
+    currencies = a_map(
+        "Currencies", "Currencies", ("Code",), "currencies", ["code"], fields=[("Code", "code")]
+    )
+    three = {"type": {"table": "types"}, "from_": {"table": "currencies"}, "to_": {"table": "currencies"}}
+    parts = [("Type", "type.name"), ("From", "from_.code"), ("To", "to_.code")]
+    pairs = a_map(
+        "Pairs",
+        "Pairs",
+        ("Type", "From", "To"),
+        "pairs",
+        [path for _, path in parts],
+        fields=[(name, path, "to-dataverse") for name, path in parts],
+        lookups=three,
+        delete={"to-fno": "ignore"},
+    )
+    rates = a_map(
+        "Rates",
+        "Rates",
+        ("Type", "From", "To", "Day"),
+        "rates",
+        [*(f"pair.{path}" for _, path in parts), "day"],
+        fields=[
+            *((name, f"pair.{path}", "to-dataverse") for name, path in parts),
+            ("Day", "day", "to-dataverse"),
+            ("Rate", "rate", "to-dataverse"),
+        ],
+        lookups={"pair": {"table": "pairs"}},
+        delete={"to-fno": "ignore"},
+    )
+    shop = Shop(
+        [types, currencies, pairs, rates],
+        [
+            fno_table("Types", ("Type",)),
+            fno_table("Currencies", ("Code",)),
+            fno_table("Pairs", ("Type", "From", "To")),
+            fno_table("Rates", ("Type", "From", "To", "Day"), "Rate"),
+        ],
+        [
+            dataverse_table("types", ("name",)),
+            dataverse_table("currencies", ("code",)),
+            dataverse_table(
+                "pairs",
+                ("type", "from_", "to_"),
+                points_at("type", "type"),
+                points_at("from_", "currencie"),
+                points_at("to_", "currencie"),
+            ),
+            dataverse_table("rates", ("pair", "day"), "day", "rate", points_at("pair", "pair")),
+        ],
+    )
+    shop.in_fno("Types", Type="Default")
+    for code in ("EUR", "USD"):
+        shop.in_fno("Currencies", Code=code)
+    for one, other in (("EUR", "USD"), ("USD", "EUR")):
+        shop.in_fno("Pairs", Type="Default", From=one, To=other)
+        shop.in_fno("Rates", Type="default", From=one, To=other.lower(), Day="1", Rate=f"{one}1")
+    shop.connect()
+    codes = {stored.id: stored.values["code"] for stored in shop.dataverse_memory.of("currencies").values()}
+    pairs_of = {
+        stored.id: codes[stored.values["from_"]] for stored in shop.dataverse_memory.of("pairs").values()
+    }
+    assert {(pairs_of[row["pair"]], row["rate"]) for row in shop.rows("rates")} == {
+        ("EUR", "EUR1"),
+        ("USD", "USD1"),
+    }
+    assert verify(shop.session).differences == 0
+    # the day is part of the key beside the pair: a second day is a second row
+    shop.in_fno("Rates", Type="Default", From="EUR", To="USD", Day="2", Rate="3")
+    shop.sync()
+    assert len(shop.rows("rates")) == 3
