@@ -11,6 +11,7 @@ import pytest
 from mappings.catalogue import Catalogue
 from mappings.errors import FatalError, RetriableError
 from tasks.connectors.side import Column, IncompleteRead, Operation, Table, TokenExpired
+from tasks.transform.layout import table_of
 from tests.connectors.conftest import dataverse_side, fno_side
 from tests.connectors.side_contract import Subject
 from tests.local_services import Refused, Services
@@ -283,6 +284,39 @@ def test_lookups_are_bound_read_and_found(dataverse: Any, services: Services) ->
     row = outcomes[0].row
     update = Operation("update", nobody, outcomes[0].id, row["@odata.etag"])
     assert [o.status for o in dataverse.write(table.name, [update], columns=[])] == ["refused"]
+
+
+def test_each_way_to_read_names_the_table_of_a_lookup_where_it_is_asked_for(
+    dataverse: Any, services: Services
+) -> None:
+    """`parentcustomerid` points at accounts or contacts; an annotation costs bytes on every lookup of a row."""
+    asked = table_of("parentcustomerid")
+    navigation = dataverse.table("contacts").columns["parentcustomerid"].navigation
+    (account,) = dataverse.write("accounts", [Operation("create", {"name": "A"})], columns=[])
+    (chief,) = dataverse.write("contacts", [Operation("create", {"lastname": "B"})], columns=[])
+    columns = ["lastname", "parentcustomerid"]
+    token = dataverse.track("contacts", [*columns, asked])
+    tables: dict[str, str] = {}
+    for name, logical, place in (("C", "account", "accounts"), ("D", "contact", "contacts")):
+        of = account.id if place == "accounts" else chief.id
+        body = {"lastname": name, f"{navigation[logical]}@odata.bind": f"/{place}({of})"}
+        (made,) = dataverse.write("contacts", [Operation("create", body)], columns=[*columns, asked])
+        tables[made.id] = logical
+        assert made.row[asked] == logical
+    ids = list(tables)
+    read = dataverse.read("contacts", ids, [*columns, asked])
+    keys = [{"lastname": name} for name in "CD"]
+    found = [row for rows in dataverse.find("contacts", keys, [*columns, asked]) for row in rows]
+    paged = [row for page in dataverse.pages("contacts", columns=[*columns, asked]) for row in page]
+    changed = [
+        change.row
+        for page in dataverse.changes("contacts", token, [*columns, asked])
+        for change in page.changes
+    ]
+    for rows in (read, found, paged, changed):
+        assert {row["contactid"]: row[asked] for row in rows if row.get(asked)} == tables
+    (plain, _) = dataverse.read("contacts", ids, columns)
+    assert not [name for name in plain if "@" in name and not name.startswith("@odata.")]
 
 
 def test_a_table_without_bulk_messages_is_written_by_batch(dataverse: Any, services: Services) -> None:
