@@ -13,7 +13,7 @@ import typer
 from flows.commands.choice import Areas, Folders, Solutions
 from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
 from mappings.catalogue import read_maps
-from mappings.errors import FatalError, MapError
+from mappings.errors import FatalError
 from mappings.exchange import exporting
 from mappings.exchange.importing import Imported, import_file
 from mappings.exchange.known import Known
@@ -40,8 +40,6 @@ def import_(
     """
     folder = out or Path(os.environ.get("DUALFLOW_MAPS_FOLDER") or "maps")
     found, errors = import_file(file, Known(read_maps()))
-    if not found:
-        raise MapError.gathered(errors)
     files = _files(found, folder)
     there = [str(path) for path in files if path.exists()]
     if there and not force:

@@ -54,7 +54,7 @@ def import_file(path: Path, known: Known) -> tuple[list[Imported], list[MapError
 
     Raises:
         FatalError: the file can't be read.
-        MapError: it holds no rows, or is damaged.
+        MapError: it is damaged, or holds no map at all.
     """
     found: list[Imported] = []
     errors: list[MapError] = []
@@ -69,6 +69,8 @@ def import_file(path: Path, known: Known) -> tuple[list[Imported], list[MapError
             text = f"the newest saved version is taken; others: {', '.join(older)}"
             of_row[-1].remarks.append(Remark("assumed", "version", text, row.place))
         found += of_row
+    if not found:
+        raise MapError.gathered(errors)
     return found, errors
 
 
