@@ -17,7 +17,7 @@ from mappings.exchange import exporting
 from mappings.reader import read_map
 
 
-def run(*arguments: str) -> Any:
+def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, [str(each) for each in arguments])
 
 
