@@ -8,7 +8,7 @@ filter in its place that no run accepts: without one, rows of other maps would b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,15 @@ def import_file(path: Path, known: Known) -> tuple[list[Imported], list[MapError
     """
     found: list[Imported] = []
     errors: list[MapError] = []
+    documents: list[tuple[Row, list[str], Document]] = []
     for row, older in _newest(read_rows(path)):
         try:
-            given = document.read(row.mapping, row.place)
+            documents.append((row, older, document.read(row.mapping, row.place)))
+        except MapError as error:
+            errors.append(error)
+    known = Known(known.maps, _columns(given for _, _, given in documents))
+    for row, older, given in documents:
+        try:
             of_row = [_imported(row, given, leg, known) for leg in given.legs]
         except MapError as error:
             errors.append(error)
@@ -72,6 +78,15 @@ def import_file(path: Path, known: Known) -> tuple[list[Imported], list[MapError
     if not found:
         raise MapError.gathered(errors)
     return found, errors
+
+
+def _columns(documents: Iterable[Document]) -> dict[str, frozenset[str]]:
+    """The columns that the imported maps write, by table: lookups of one may point at another."""
+    found: dict[str, set[str]] = {}
+    for given in documents:
+        for leg in given.legs:
+            found.setdefault(leg.destination, set()).update(each.destination for each in leg.fields)
+    return {table: frozenset(columns) for table, columns in found.items()}
 
 
 def _newest(rows: Sequence[Row]) -> list[tuple[Row, list[str]]]:

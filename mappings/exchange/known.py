@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from odata_query import ast
 
 from mappings import fno_entities
-from mappings.exchange.names import table_of
+from mappings.exchange.names import bare, singular, table_of
 from mappings.filters import Node
 from mappings.fno_entities import EntitySet
 from mappings.model import Map
@@ -22,14 +22,17 @@ class Known:
 
     Args:
         maps: every form of every map (`mappings.catalogue.read_maps`).
+        beside: table → columns mapped there, of what is imported in the same breath.
     """
 
-    def __init__(self, maps: Iterable[Map]) -> None:
+    def __init__(self, maps: Iterable[Map], beside: Mapping[str, frozenset[str]] | None = None) -> None:
         self.maps = tuple(maps)
+        self.beside = beside or {}
         self.entities = fno_entities.load()
         self.tables = sorted(
             {each.dataverse.table for each in self.maps}
             | {table for each in self.maps for lookup in each.lookups.values() for table in lookup.targets}
+            | set(self.beside)
         )
 
     def of_source(self, source: str) -> list[Map]:
@@ -85,8 +88,14 @@ class Known:
             }:
                 return lookup.table, f"as {column} of “{each.name}”"
         keyed = {each.dataverse.table for each in self.maps if frozenset(each.dataverse.key) == rest}
+        keyed |= {name for name, columns in self.beside.items() if rest <= columns}
+        named = {
+            name for name in keyed if bare(singular(name)) in (bare(column), bare(column).removesuffix("id"))
+        }
+        if len(named) == 1:
+            return named.pop(), "the table of this name, with these columns"
         if len(keyed) == 1:
-            return keyed.pop(), "the one table with this key"
+            return keyed.pop(), "the one table with these columns"
         return None
 
 

@@ -18,6 +18,11 @@ def singular(table: str) -> str:
     return table.removesuffix("s")
 
 
+def bare(name: str) -> str:
+    """A name without its publisher's prefix: ``msdyn_paymentday`` → ``paymentday``."""
+    return name.partition("_")[2] or name
+
+
 def table_of(name: str, known: Iterable[str]) -> str | None:
     """The known entity set with this name, or with this logical name."""
     wanted = name.lower()
