@@ -28,7 +28,7 @@ from deployments.sandbox.schema.derive import derive
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.switches import BENCHMARK
 from mappings import fno_entities
-from mappings.catalogue import Catalogue
+from mappings.catalogue import read_maps
 from mappings.errors import FatalError
 
 SIDES = ("fno", "dataverse", "login")
@@ -59,9 +59,9 @@ class Options:
 
 
 def schema_of(options: Options) -> Schema:
-    """The schema that the maps and facts give."""
-    catalogue = Catalogue.load(options.maps, shipped=options.shipped, validate=False)
-    return derive(catalogue.maps.values(), facts.load(), fno_entities.load())
+    """The schema that the maps, in all their forms, and the facts give."""
+    maps = read_maps(options.maps, shipped=options.shipped)
+    return derive(maps, facts.load(), fno_entities.load())
 
 
 def run(options: Options) -> None:

@@ -94,7 +94,8 @@ def test_what_is_required_and_what_is_read_only(dataverse: Dataverse) -> None:
     found = {row["LogicalName"]: row for row in rows}
     assert found["uomscheduleid"]["RequiredLevel"]["Value"] == "SystemRequired"
     assert found["versionnumber"]["IsValidForCreate"] is False
-    assert found["msdyn_symbol"]["RequiredLevel"]["Value"] == "None"
+    assert found["msdyn_symbol"]["RequiredLevel"]["Value"] == "ApplicationRequired"
+    assert found["msdyn_decimalprecision"]["RequiredLevel"]["Value"] == "None"
 
 
 @pytest.mark.parametrize(

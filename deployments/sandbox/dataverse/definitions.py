@@ -10,7 +10,6 @@ from deployments.sandbox.dataverse import errors
 from deployments.sandbox.odata.expressions import Literal, Name, Node, Operation, SyntaxFault, parse
 from deployments.sandbox.odata.keys import Segment
 from deployments.sandbox.odata.options import split_outside
-from deployments.sandbox.schema.dataverse import logical_name
 from deployments.sandbox.schema.model import Column, DataverseTable, Schema
 from deployments.sandbox.switches import Switches
 
@@ -106,6 +105,10 @@ class Definitions:
 
     def _one(self, step: Segment) -> Document:
         assert step.key is not None
+        wanted = dict(step.key).get("LogicalName")
+        named = self._schema.logical.get(str(wanted.value)) if wanted is not None else None
+        if named is not None:
+            return self.table(self._schema.dataverse[named])
         for spec in self._schema.dataverse.values():
             document = self.table(spec)
             if _named(document, step):
@@ -190,7 +193,7 @@ class Definitions:
         if column.name == "ownerid":
             shown = {"Lookup": "Owner"}
         level = "SystemRequired" if column.required else "None"
-        if column.recommended:
+        if column.recommended and not column.required:
             level = "ApplicationRequired"
         document: Document = {
             "@odata.type": f"#{PREFIX}{'UniqueIdentifier' if kind == 'Uniqueidentifier' else kind}"
@@ -212,6 +215,8 @@ class Definitions:
             "DisplayName": _label(column.name),
         }
         document.update(_details(column))
+        if column.kind == "lookup":
+            document["Targets"] = [self._schema.dataverse[target].logical for target in column.targets]
         return document
 
 
@@ -237,8 +242,6 @@ def _details(column: Column) -> Document:
             "Format": "DateOnly" if date else "DateAndTime",
             "DateTimeBehavior": {"Value": "DateOnly" if date else "UserLocal"},
         }
-    if column.kind == "lookup":
-        return {"Targets": [logical_name(target) for target in column.targets]}
     if column.kind == "boolean":
         return {
             "DefaultValue": False,
@@ -260,7 +263,7 @@ def _details(column: Column) -> Document:
 def _option(column: Column, value: int, label: str) -> Document:
     option: Document = {"Value": value, "Label": _label(label)}
     if column.name == "statuscode":
-        option["State"] = value - 1
+        option["State"] = column.states[value]
     return option
 
 

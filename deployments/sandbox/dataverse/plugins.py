@@ -12,6 +12,15 @@ from deployments.sandbox.dataverse.rows import Context, PlugIn, Rows
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
 
+_NUMBERED = {
+    "account": ("accounts", "accountnumber"),
+    "contact": ("contacts", "msdyn_contactpersonid"),
+    "msdyn_vendor": ("msdyn_vendors", "msdyn_vendoraccountnumber"),
+    "salesorder": ("salesorders", "msdyn_salesordernumber"),
+    "msdyn_purchaseorder": ("msdyn_purchaseorders", "msdyn_name"),
+}
+"""What notes are attached to: logical name → table and the column with the number."""
+
 
 def before(schema: Schema) -> dict[str, list[PlugIn]]:
     """Plug-ins that run before a row is stored, by entity set; only for tables that exist."""
@@ -90,12 +99,28 @@ def _party_name(rows: Rows, context: Context, row: Row, old: Row | None) -> None
 
 
 def _note_object(rows: Rows, context: Context, row: Row, old: Row | None) -> None:
-    """A note is bound to the row that `msdyn_relatedentityid` names."""
-    related = row.get("msdyn_relatedentityid")
-    if row["_objectid_value"] is None and related:
-        for target in rows.schema.dataverse["annotations"].columns["objectid"].targets:
-            if related in rows.store.dataverse(target).rows:
-                row["_objectid_value"] = related
+    """A note is bound to the row whose number stands in `msdyn_relatedentityid` (or 2), of the note's company.
+
+    Which table is meant says `objecttypecode`; a customer who is no account is looked for among the contacts.
+    """
+    number = row.get("msdyn_relatedentityid") or row.get("msdyn_relatedentityid2")
+    if row["_objectid_value"] is not None or not number:
+        return
+    kind = row.get("objecttypecode")
+    for logical, (table, column) in _NUMBERED.items():
+        if logical != kind and (logical, kind) != ("contact", "account"):
+            continue
+        spec = rows.schema.dataverse.get(table)
+        if spec is None or column not in spec.columns:
+            continue
+        wanted = {column: number}
+        if spec.company:
+            wanted[f"_{spec.company}_value"] = row.get("_msdyn_company_value")
+        index = rows.store.dataverse(table).index_on(tuple(wanted))
+        found = index.many(index.folded(wanted.values()))
+        if found:
+            row["_objectid_value"] = min(found)
+            return
 
 
 def _owning_team(rows: Rows, context: Context, row: Row, old: Row | None) -> None:

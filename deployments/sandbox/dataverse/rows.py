@@ -255,12 +255,15 @@ class Rows:
     def _finish(self, compiled: _Compiled, row: Row, old: Row | None) -> None:
         """Defaults that a null falls back to, state and status, required columns, alternate keys."""
         spec = compiled.spec
+        reasons = spec.columns["statuscode"].states
         if old is None or row["statecode"] != old["statecode"]:
             if row["statecode"] is None:
                 row["statecode"] = 0
             if old is not None and row["statuscode"] == old["statuscode"]:
-                row["statuscode"] = row["statecode"] + 1
-        if row["statuscode"] != row["statecode"] + 1:
+                row["statuscode"] = next(
+                    reason for reason, state in reasons.items() if state == row["statecode"]
+                )
+        if reasons.get(row["statuscode"]) != row["statecode"]:
             raise errors.bad_status(spec, row["statecode"], row["statuscode"])
         for column in compiled.required:
             if row[column.wire] is None:

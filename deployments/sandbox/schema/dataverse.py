@@ -8,6 +8,7 @@ from typing import Any
 
 from deployments.sandbox.schema.facts import Facts
 from deployments.sandbox.schema.model import Column, DataverseTable, Key
+from deployments.sandbox.schema.system import STATES, system_columns
 from mappings.fno_entities import FnoEntities
 from mappings.metadata import Kind
 from mappings.model import FieldPair, Map
@@ -28,7 +29,10 @@ _EDM: dict[str, Kind] = {
 
 
 def logical_name(entity_set: str) -> str:
-    """Singular of an entity set's name: ``currencies`` → ``currency``, ``addresses`` → ``address``."""
+    """Singular of an entity set's name: ``currencies`` → ``currency``, ``addresses`` → ``address``.
+
+    What this rule gets wrong has its `logical` among the facts.
+    """
     if entity_set.endswith("ies"):
         return entity_set[:-3] + "y"
     if entity_set.endswith(("sses", "xes", "ches")):
@@ -42,10 +46,11 @@ def tables(maps: Iterable[Map], facts: Facts, entities: FnoEntities) -> dict[str
     for each in maps:
         by_table.setdefault(each.dataverse.table, []).append(each)
         for lookup in each.lookups.values():
-            for target in lookup.tables or (lookup.table,):
+            for target in lookup.targets:
                 by_table.setdefault(target, [])
+    logical = {name: facts.table(name).get("logical") or logical_name(name) for name in by_table}
     return {
-        name: _table(name, of_table, facts, entities, by_table.keys(), code)
+        name: _table(name, of_table, facts, entities, logical, code)
         for code, (name, of_table) in enumerate(by_table.items(), start=10_000)
     }
 
@@ -55,24 +60,27 @@ def _table(
     maps: list[Map],
     facts: Facts,
     entities: FnoEntities,
-    known: Iterable[str],
+    known: Mapping[str, str],
     code: int,
 ) -> DataverseTable:
     about = facts.table(name)
-    logical = about.get("logical") or logical_name(name)
+    logical = known[name]
     drafts: dict[str, dict[str, Any]] = {}
     for each in maps:
         _from_map(each, drafts, entities)
     for column in about.get("columns") or {}:
         drafts.setdefault(column, {})
     user_owned = about.get("owned", "user") == "user"
-    columns = _system_columns(f"{logical}id", user_owned)
+    columns = system_columns(f"{logical}id", user_owned, about.get("states") or STATES)
+    keys = {tuple(dict.fromkeys(_key_columns(each))) for each in maps}
+    for column in dict.fromkeys(column for key in sorted(keys) for column in key):
+        # forms ask for what identifies a row; the service itself takes rows without it
+        drafts.setdefault(column, {}).setdefault("recommended", True)
     for column, draft in drafts.items():
         if column not in columns:
             stated = facts.column(name, column)
             options = {**(draft.get("options") or {}), **(stated.get("options") or {})}
-            columns[column] = _column(column, {**draft, **stated, "options": options}, facts, set(known))
-    keys = {tuple(dict.fromkeys(_key_columns(each))) for each in maps}
+            columns[column] = _column(column, {**draft, **stated, "options": options}, facts, known)
     return DataverseTable(
         set=name,
         logical=logical,
@@ -111,8 +119,7 @@ def _from_map(each: Map, drafts: dict[str, dict[str, Any]], entities: FnoEntitie
         draft = drafts.setdefault(column, {})
         if pair.lookup:
             lookup = each.lookups[column]
-            targets = [*draft.get("targets", ()), *(lookup.tables or (lookup.table,))]
-            draft["targets"] = list(dict.fromkeys(targets))
+            draft["targets"] = list(dict.fromkeys([*draft.get("targets", ()), *lookup.targets]))
         elif "kind" not in draft or draft["kind"] == "text":
             draft["kind"] = _kind(each, pair, entities)
         if pair.values and draft.get("kind") == "option":
@@ -148,7 +155,7 @@ def _kind(each: Map, pair: FieldPair, entities: FnoEntities) -> Kind:
     return _EDM.get(known.type, "text") if known else "text"
 
 
-def _column(name: str, draft: dict[str, Any], facts: Facts, known: set[str]) -> Column:
+def _column(name: str, draft: dict[str, Any], facts: Facts, known: Mapping[str, str]) -> Column:
     defaults = facts.dataverse_defaults
     targets = tuple(target for target in draft.get("targets", ()) if target in known)
     kind: Kind = "lookup" if targets else draft.get("kind", "text")
@@ -174,10 +181,8 @@ def _column(name: str, draft: dict[str, Any], facts: Facts, known: set[str]) -> 
             low if low is not None else -100_000_000_000,
             high if high is not None else 100_000_000_000,
         )
-    navigation = {}
-    for target in targets:
-        single = draft.get("navigation") or name
-        navigation[target] = f"{single}_{logical_name(target)}" if len(targets) > 1 else single
+    single = draft.get("navigation") or _schema_name(name)
+    navigation = {target: f"{single}_{known[target]}" if len(targets) > 1 else single for target in targets}
     computed = bool(draft.get("computed"))
     return Column(
         name=name,
@@ -202,44 +207,7 @@ def _column(name: str, draft: dict[str, Any], facts: Facts, known: set[str]) -> 
     )
 
 
-def _system_columns(id_column: str, user_owned: bool) -> dict[str, Column]:
-    """What every table has."""
-
-    def stamp(name: str) -> Column:
-        return Column(name, "datetime", name, system=True, creatable=False, updatable=False, label=name)
-
-    def who(name: str, *targets: str) -> Column:
-        return Column(
-            name,
-            "lookup",
-            f"_{name}_value",
-            targets=targets,
-            navigation=dict.fromkeys(targets, name),
-            deletion="remove_link",
-            system=name != "ownerid",
-            creatable=name == "ownerid",
-            updatable=name == "ownerid",
-            label=name,
-        )
-
-    columns = [
-        Column(id_column, "guid", id_column, updatable=False, label=id_column),
-        stamp("createdon"),
-        stamp("modifiedon"),
-        who("createdby", "systemusers"),
-        who("modifiedby", "systemusers"),
-        Column("overriddencreatedon", "datetime", "overriddencreatedon", updatable=False),
-        Column("versionnumber", "bigint", "versionnumber", system=True, creatable=False, updatable=False),
-        Column("statecode", "option", "statecode", options={0: "Active", 1: "Inactive"}, default=0),
-        Column("statuscode", "option", "statuscode", options={1: "Active", 2: "Inactive"}, default=1),
-    ]
-    if user_owned:
-        columns += [
-            who("ownerid", "systemusers", "teams"),
-            who("owningbusinessunit", "businessunits"),
-            who("owninguser", "systemusers"),
-            who("owningteam", "teams"),
-        ]
-    else:
-        columns.append(who("organizationid", "organizations"))
-    return {column.name: column for column in columns}
+def _schema_name(name: str) -> str:
+    """How the human resources tables spell their navigation properties: ``cdm_worker`` → ``cdm_Worker``."""
+    prefix, _, rest = name.partition("_")
+    return f"{prefix}_{rest[:1].upper()}{rest[1:]}" if prefix == "cdm" else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deployments.sandbox.schema.facts import Facts
@@ -72,6 +72,7 @@ def _entity(
         defaults={key: str(value) for key, value in (about.get("defaults") or {}).items()},
         sequences=dict(about.get("sequences") or {}),
         company_specific=COMPANY in columns,
+        read_only=bool(about.get("read_only")),
     )
 
 
@@ -86,7 +87,7 @@ def _columns(name: str, maps: list[Map], facts: Facts, known: FnoEntities) -> di
     for field, draft in (about.get("extra") or {}).items():
         properties.setdefault(field, Property(field, draft["type"], True, draft.get("enum")))
     key = maps[0].fno.key
-    required = {*key, *(about.get("mandatory") or ())}
+    required = {*key, *(about.get("mandatory") or ())} - set(about.get("optional") or ())
     dates = set(about.get("dates") or ())
     return {
         field: _column(
@@ -113,7 +114,7 @@ def _column(
         wire=found.name,
         length=draft.get("length", defaults["text"]) if kind == "text" else None,
         scale=draft.get("scale", defaults["decimal_scale"]) if kind == "decimal" else None,
-        members=tuple(known.enums[found.enum]) if found.enum else (),
+        members=_in_order(known.enums[found.enum]) if found.enum else (),
         enum=found.enum or "",
         date_only=date,
         required=required,
@@ -122,6 +123,11 @@ def _column(
         upper=bool(draft.get("upper")),
         label=draft.get("label") or label_of(found.name),
     )
+
+
+def _in_order(members: Mapping[str, int]) -> tuple[str, ...]:
+    """Members by their number: the lowest is what an empty property holds."""
+    return tuple(sorted(members, key=lambda member: members[member]))
 
 
 def _references(
@@ -143,10 +149,12 @@ def _references(
             properties = tuple(str(pair.fno) for pair in pairs)
             if not pairs or not set(properties) <= columns[each.fno.set].keys():
                 continue
-            for table in about.tables or (about.table,):
-                for other in by_table.get(table, ()):
+            for table in about.targets:
+                for other in filter(about.means, by_table.get(table, ())):
                     by_column = {pair.dataverse: pair.fno for pair in other.compared}
-                    named = [by_column.get(".".join(pair.path[1:])) for pair in pairs]
+                    named = [
+                        by_column.get(about.tables.get(table) or ".".join(pair.path[1:])) for pair in pairs
+                    ]
                     if all(named):
                         target = (other.fno.set, tuple(str(name) for name in named))
                         found.setdefault(each.fno.set, {}).setdefault(properties, {})[target] = None

@@ -27,6 +27,7 @@ class Column:
         scale: digits after the point.
         minimum, maximum: range of numbers.
         options: option value → label.
+        states: of a status reason column: reason → the state it belongs to.
         members: names of the F&O enum's members, in order.
         enum: F&O enum type.
         targets: tables (entity sets) that a lookup may point at.
@@ -51,6 +52,7 @@ class Column:
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     options: dict[int, str] = field(default_factory=dict)
+    states: dict[int, int] = field(default_factory=dict)
     members: tuple[str, ...] = ()
     enum: str = ""
     targets: tuple[str, ...] = ()
