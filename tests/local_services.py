@@ -240,6 +240,10 @@ class Services:
     def clear_gates(self) -> None:
         self.admin("DELETE", "gate")
 
+    def alter(self, side: Side, entity_set: str, **change: Any) -> None:
+        """Change the schema until the next reset: drop, columns, key(s), … (`deployments/sandbox/schema/alter.py`)."""
+        self.admin("POST", "schema", {"schema": [{"side": side, "set": entity_set, **change}]})
+
     def void_tokens(self, *entity_sets: str) -> None:
         """Delta tokens of these Dataverse tables (none named: of all) are void from now on."""
         self.admin("POST", "void-tokens", {"sets": list(entity_sets)})

@@ -147,6 +147,13 @@ class Admin:
         self._sandbox.gates.clear()
         return {}
 
+    def _post_schema(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Change tables and columns, see `schema.alter`; until the next reset."""
+        changes = _list(given, "schema")
+        for change in changes:
+            self._sandbox.alter(change)
+        return {"changes": len(changes)}
+
     def _post_void_tokens(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         """Delta tokens of these tables (default: all) are void, as after a change of their metadata."""
         tables = given.get("sets") or list(self._sandbox.schema.dataverse)

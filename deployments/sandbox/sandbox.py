@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from deployments.sandbox.limits import Limits
 from deployments.sandbox.listener import Lost
 from deployments.sandbox.login import TENANT, Application, BadToken, Login
 from deployments.sandbox.messages import Request, Response, encode
+from deployments.sandbox.schema.alter import altered
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
 from deployments.sandbox.store.store import Snapshot, Store
@@ -72,15 +74,13 @@ class Sandbox:
         key: bytes,
         organization: str,
     ) -> None:
-        self.schema = schema
+        self.schema = self._first_schema = schema
         self.organization = organization
         self.switches = Switches()
         self.store = Store(schema, path, _blanks(schema, self.switches))
         self.callers = {app.caller.name: app.caller for app in apps}
-        self.rows = Rows(schema, self.store, self.switches, plugins.before(schema), plugins.after(schema))
-        self.fno_rows = FnoRows(schema, self.store, self.switches)
-        self.fno = Fno(schema, self.store, self.switches, self.fno_rows, urls["fno"])
-        self.dataverse = Dataverse(schema, self.store, self.switches, self.rows, urls["dataverse"])
+        self._urls = urls
+        self._build()
         resources = {side: urls[side] for side in ("fno", "dataverse")}
         self.login = Login(urls["login"], resources, apps, self.switches, self.store.clock, key)
         self.limits = Limits(self.switches, self.store.clock)
@@ -91,9 +91,39 @@ class Sandbox:
         self.snapshots: dict[str, Snapshot] = {}
         self.traced = 0
         self.benchmark: Benchmark | None = None
+        self._fill()
+
+    def _build(self) -> None:
+        """The services, for the schema as it is now."""
+        schema, store, switches = self.schema, self.store, self.switches
+        self.rows = Rows(schema, store, switches, plugins.before(schema), plugins.after(schema))
+        self.fno_rows = FnoRows(schema, store, switches)
+        self.fno = Fno(schema, store, switches, self.fno_rows, self._urls["fno"])
+        self.dataverse = Dataverse(schema, store, switches, self.rows, self._urls["dataverse"])
         self.fno.batch.before_operation = lambda request: self._part_fault("fno", request)
         self.dataverse.batch.before_operation = lambda request: self._part_fault("dataverse", request)
+
+    def alter(self, change: Mapping[str, Any]) -> None:
+        """Change the schema, see `schema.alter`; rows keep what is still a column. A reset takes it back.
+
+        Raises:
+            FatalError: the change makes no sense.
+        """
+        schema = altered(self.schema, change)
+        name = str(change["set"])
+        if change["side"] != "fno":
+            # delta tokens end with the schema that they were given for
+            self.dataverse.tracking.voided[name] = self.store.next_version()
+            system.forget_messages(self.store, self.schema.dataverse[name].logical)
+        self._use(schema)
         self._fill()
+
+    def _use(self, schema: Schema) -> None:
+        voided = self.dataverse.tracking.voided
+        self.schema = schema
+        self.store.adopt(schema, _blanks(schema, self.switches))
+        self._build()
+        self.dataverse.tracking.voided.update(voided)
 
     def _fill(self) -> None:
         system.fill(self.rows, list(self.callers.values()), self.organization)
@@ -109,6 +139,8 @@ class Sandbox:
         self.limits.clear()
         self.dataverse.tracking.voided.clear()
         self.store.clear()
+        if self.schema is not self._first_schema:
+            self._use(self._first_schema)
         self._fill()
 
     # requests

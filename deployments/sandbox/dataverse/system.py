@@ -11,6 +11,7 @@ from typing import Any
 
 from deployments.sandbox.dataverse.rows import Rows
 from deployments.sandbox.messages import Caller
+from deployments.sandbox.store.store import Store
 
 _SPACE = uuid.UUID("6f2d0b52-8f0c-4f4e-9d1e-4f5a7c1e0001")
 ROOT_UNIT = "root business unit"
@@ -83,6 +84,13 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
                     primaryobjecttypecode=spec.logical,
                     _sdkmessageid_value=message_id,
                 )
+
+
+def forget_messages(store: Store, logical: str) -> None:
+    """Forget which bulk messages a table takes; `fill` puts in those of its schema."""
+    filters = store.dataverse("sdkmessagefilters")
+    for row_id in [row_id for row_id, row in filters.rows.items() if row["primaryobjecttypecode"] == logical]:
+        store.delete(filters, row_id)
 
 
 def _put(rows: Rows, name: str, row_id: str, /, **values: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from deployments.sandbox.fno.errors import NAMESPACE
@@ -67,20 +69,26 @@ def metadata(schema: Schema, url: str, steps: tuple[Segment, ...]) -> dict[str, 
         return None
     step = steps[0]
     context = f"{url}/Metadata/$metadata#{step.name}"
-    documents: dict[str, list[dict[str, Any]]] = {
-        "DataEntities": [_data_entity(entity) for entity in schema.fno.values()],
-        "PublicEntities": [_public_entity(entity) for entity in schema.fno.values()],
-        "PublicEnumerations": [_enumeration(name, members) for name, members in schema.enums.items()],
+    described: dict[str, Callable[[], Iterator[tuple[str, Callable[[], dict[str, Any]]]]]] = {
+        "DataEntities": lambda: (
+            (entity.entity, partial(_data_entity, entity)) for entity in schema.fno.values()
+        ),
+        "PublicEntities": lambda: (
+            (entity.public, partial(_public_entity, entity)) for entity in schema.fno.values()
+        ),
+        "PublicEnumerations": lambda: (
+            (name, partial(_enumeration, name, members)) for name, members in schema.enums.items()
+        ),
     }
-    found = documents.get(step.name)
-    if found is None:
+    if step.name not in described:
         return None
+    found = described[step.name]()
     if step.key is None:
-        return {"@odata.context": context, "value": found}
+        return {"@odata.context": context, "value": [document() for _, document in found]}
     wanted = str(step.key[0][1].value) if step.key else ""
-    for document in found:
-        if document["Name"] == wanted:
-            return {"@odata.context": f"{context}/$entity", **document}
+    for name, document in found:
+        if name == wanted:
+            return {"@odata.context": f"{context}/$entity", **document()}
     return None
 
 
@@ -93,7 +101,7 @@ def _data_entity(entity: FnoEntity) -> dict[str, Any]:
         "DataServiceEnabled": True,
         "DataManagementEnabled": True,
         "EntityCategory": "Master",
-        "IsReadOnly": False,
+        "IsReadOnly": entity.read_only,
     }
 
 
@@ -102,7 +110,7 @@ def _public_entity(entity: FnoEntity) -> dict[str, Any]:
         "Name": entity.public,
         "EntitySetName": entity.set,
         "LabelId": entity.label,
-        "IsReadOnly": False,
+        "IsReadOnly": entity.read_only,
         "ConfigurationEnabled": True,
         "Properties": [
             {

@@ -41,6 +41,10 @@ def method_not_allowed(method: str) -> ServiceFault:
     return ServiceFault(405, {"Message": f"The requested resource does not support http method '{method}'."})
 
 
+def read_only_entity(entity: FnoEntity) -> ServiceFault:
+    return fault(403, f"The entity {entity.public} is read-only.")
+
+
 def query(message: str) -> ServiceFault:
     """A query option that makes no sense."""
     return fault(

@@ -86,6 +86,8 @@ class Fno:
         entity = self.schema.fno.get(first.name)
         if entity is None:
             raise errors.no_route(f"{self.url}{request.url}")
+        if entity.read_only and request.method not in ("GET", "HEAD"):
+            raise errors.read_only_entity(entity)
         if first.key is None:
             return self._collection(request, entity, rest)
         if rest:

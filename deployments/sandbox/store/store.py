@@ -7,6 +7,7 @@ the file. `mark` and `undo` give change sets and bulk messages their all or noth
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,12 +78,7 @@ class Store:
     ) -> None:
         self.schema = schema
         self.clock = clock
-        self.tables: dict[tuple[SideName, str], Table] = {}
-        for table in schema.dataverse.values():
-            unique = [tuple(table.columns[name].wire for name in key.columns) for key in table.keys]
-            self.tables["dataverse", table.set] = Table("dataverse", table.set, unique)
-        for entity in schema.fno.values():
-            self.tables["fno", entity.set] = Table("fno", entity.set, [entity.key])
+        self.tables = _tables(schema)
         self.counters: dict[str, int] = {}
         self.writes: list[Write] = []
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -225,6 +221,26 @@ class Store:
                 self._new_tombstones.extend((table, stone) for stone in table.tombstones)
             self.commit()
 
+    def adopt(self, schema: Schema, blanks: Mapping[tuple[SideName, str], Row]) -> None:
+        """Go on with another schema: rows are filled up from `blanks` and lose what is no column any more."""
+        before = self.tables
+        self.schema, self.tables = schema, _tables(schema)
+        self.generation += 1
+        for address, table in self.tables.items():
+            old = before.get(address)
+            if old is None:
+                continue
+            rows = {row_id: _completed(row, blanks[address]) for row_id, row in old.rows.items()}
+            self._dirty.update(
+                dict.fromkeys((*address, row_id) for row_id in rows if rows[row_id] is not old.rows[row_id])
+            )
+            table.replace_all(rows)
+            table.tombstones = [
+                dataclasses.replace(stone, row=_completed(stone.row, blanks[address]))
+                for stone in old.tombstones
+            ]
+        self.commit()
+
     def _take(self, snapshot: Snapshot) -> None:
         self.generation += 1
         self._undo.clear()
@@ -259,6 +275,16 @@ class Store:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _tables(schema: Schema) -> dict[tuple[SideName, str], Table]:
+    tables: dict[tuple[SideName, str], Table] = {}
+    for table in schema.dataverse.values():
+        unique = [tuple(table.columns[name].wire for name in key.columns) for key in table.keys]
+        tables["dataverse", table.set] = Table("dataverse", table.set, unique)
+    for entity in schema.fno.values():
+        tables["fno", entity.set] = Table("fno", entity.set, [entity.key])
+    return tables
 
 
 def _completed(row: Row, blank: Row) -> Row:
