@@ -38,7 +38,8 @@ class Case:
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
         rival: Name of another row of the same side that has this row's key, and was there first.
         claims: How many rows of the other side claim this row's key, where several do.
-        elsewhere: Another case of the batch is about this very row.
+        elsewhere: Another case of the batch is about this very row, or another map that shares it.
+        claimed: Map and key of the row of another map that has the Dataverse row.
         taken: Name of the row that the only counterpart with this key is linked to already.
     """
 
@@ -58,15 +59,16 @@ class Case:
     claims: int = 0
     taken: str = ""
     elsewhere: bool = False
+    claimed: tuple[str, str] | None = None
 
     @property
     def disputed(self) -> bool:
         """Is it open which rows belong together? Then nothing is written before a person has settled it."""
-        return bool(self.rival or self.claims or self.taken or self.elsewhere)
+        return bool(self.rival or self.claims or self.taken or self.elsewhere or self.claimed)
 
     def search_again(self) -> None:
         """Forget what a search by key found: the row is about to be read again."""
-        self.searched, self.claims, self.taken = False, 0, ""
+        self.searched, self.claims, self.taken, self.claimed = False, 0, "", None
 
 
 @dataclass(slots=True)

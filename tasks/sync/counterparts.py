@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from tasks.connectors.side import Row
 from tasks.state.records import Link
 from tasks.sync.cases import Case, Work, relink
+from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
@@ -20,9 +21,10 @@ class Counterparts:
     """Looks for the counterparts of one lane's new rows."""
 
     def __init__(
-        self, lane: Lane, comparer: Comparer, sends: Sends, dataverse_columns: Sequence[str]
+        self, lane: Lane, comparer: Comparer, sends: Sends, claims: Claims, dataverse_columns: Sequence[str]
     ) -> None:
         self._lane = lane
+        self._claims = claims
         self._comparer = comparer
         self._sends = sends
         self._columns = dataverse_columns
@@ -133,10 +135,15 @@ class Counterparts:
                 by_case.setdefault(i, []).extend(rows)
         id_column = lane.dataverse_table.id_column
         linked = self._linked([str(row[id_column]) for rows in by_case.values() for row in rows])
+        held = self._claims.held([row for rows in by_case.values() for row in rows])
         free_of = {
             i: [row for row in rows if _is_free(linked.get(str(row[id_column])), work.cases[i])]
             for i, rows in by_case.items()
         }
+        for i, rows in free_of.items():
+            # where only one of several is no other map's, that one is meant; else the first says whose they are
+            own = [row for row in rows if str(row[id_column]) not in held]
+            free_of[i] = own or rows[:1] if held else rows
         anyone = self._anyones(work, free_of)
         found = False
         for i in at:

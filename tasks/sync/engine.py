@@ -17,6 +17,7 @@ from tasks.connectors.side import Outcome, Row
 from tasks.state.leases import Lease
 from tasks.state.records import InboxEntry
 from tasks.sync.cases import Case, Comparison, Send, Work, version_of
+from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.counterparts import Counterparts
 from tasks.sync.creates import chosen_ids
@@ -50,7 +51,8 @@ class Engine:
         self.comparer = Comparer(lane, self.lookups)
         self.notes = Notes(lane)
         self.sends = Sends(lane, self.lookups, self.comparer, self.notes)
-        self.counterparts = Counterparts(lane, self.comparer, self.sends, self.dataverse_columns)
+        self.claims = Claims(lane)
+        self.counterparts = Counterparts(lane, self.comparer, self.sends, self.claims, self.dataverse_columns)
         self.evidence = Evidence(lane, self.notes, self.sends)
         self.recorder = Recorder(lane, lease, self.notes, self.comparer)
 
@@ -92,6 +94,7 @@ class Engine:
     def _decide(self, cases: list[Case]) -> Work:
         comparison = self.comparer.compare(cases)
         dispute(self.lane, cases, comparison)
+        self.claims.dispute(cases, comparison)
         seen = self.comparer.seen(cases, comparison)
         decisions = [
             Decision.SKIP if case.disputed else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
@@ -101,6 +104,7 @@ class Engine:
         if self.counterparts.search(work):
             # a counterpart was found by key: the same cases are judged again, now with it
             return self._decide(cases)
+        self.claims.spare(work)
         if self.evidence.judge(work):
             return self._decide(cases)
         return work
@@ -182,6 +186,9 @@ class Engine:
             return
         if case.rival:
             self.notes.park_duplicate(work, i, case.rival)
+            return
+        if case.claimed:
+            self.notes.park_claimed(work, i, *case.claimed)
             return
         if case.claims:
             self.notes.park_ambiguous(work, i, case.claims)

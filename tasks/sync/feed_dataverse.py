@@ -16,6 +16,7 @@ from tasks.sync.brake import brake_left
 from tasks.sync.cases import version_of
 from tasks.sync.compare import MODIFIED_BY
 from tasks.sync.feeds import Poll, Router, all_links, entry, link_name, name_missing
+from tasks.sync.handover import handed_over
 from tasks.sync.intents import Layouts
 from tasks.sync.lane import Lane
 
@@ -146,6 +147,7 @@ def _route_dataverse(
                     changed.setdefault(router, []).append(row)
     for router, own_rows in changed.items():
         router.left += int((~router.comparer.dataverse_mask(own_rows)).sum())
+    entries += handed_over(routers, rows, links)
     confirmed: list[dict[str, Any]] = []
     for router, found in echoes.items():
         more, patches = _confirm(router, found)

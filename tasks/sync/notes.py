@@ -192,6 +192,17 @@ class Notes:
             "change that row so that the filter takes it, give one of the two another key, or set `adopt: true` in the map",
         )
 
+    def park_claimed(self, work: Work, i: int, other: str, key: str) -> None:
+        """A Dataverse row that another map has; a row belongs to one map."""
+        sync = self._lane.map
+        self.park(
+            work,
+            i,
+            "claimed",
+            f"{self._about(work, i)}: the row of {sync.dataverse.table} with this key belongs to {key!r} of map {other!r}",
+            f"give one of the two another number, or let both write the row: `shares: [{other}]` in map {sync.name!r}",
+        )
+
     def park_ambiguous(self, work: Work, i: int, hits: int) -> None:
         """Several Dataverse rows claim one key."""
         self.park(

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tasks.connectors.side import Row
+from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.destinations import Parts, Source
 from tasks.sync.diff import Digests
@@ -69,7 +70,7 @@ class Verification:
         differences: Rows that differ, miss their counterpart or are double.
         normalized: Rows that differ only in what a service made of a value, as the engine noted when it happened.
         orphans: Rows only in Dataverse, of maps that flow only there: made by hand, and nobody's error.
-        out_of_scope: Rows outside a map's filter, without a company or without a key.
+        out_of_scope: Rows outside a map's filter, without a company or without a key, and rows that another map has.
         details: The differences, as many as were asked for.
     """
 
@@ -146,10 +147,12 @@ def _verify_lane(lane: Lane, found: Verification, limit: int) -> None:
             "CREATE TABLE fno (key TEXT PRIMARY KEY, name TEXT, digests BLOB, met INTEGER DEFAULT 0) WITHOUT ROWID"
         )
         _spill_fno(lane, comparer, spill, found, limit)
-        _compare_dataverse(lane, comparer, spill, found, limit)
+        claims = Claims(lane)
+        _compare_dataverse(lane, comparer, claims, spill, found, limit)
         if lane.map.to_dataverse:
-            for (name,) in spill.execute("SELECT name FROM fno WHERE met = 0"):
-                _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_dataverse"))
+            unmet = spill.execute("SELECT key, name FROM fno WHERE met = 0")
+            while rows := unmet.fetchmany(CHUNK):
+                _judge_unmet(lane, claims, rows, found, limit)
 
 
 def _note(found: Verification, limit: int, difference: Difference) -> None:
@@ -194,7 +197,7 @@ def _taken(page: Sequence[Row], mask: Sequence[bool] | Any, found: Verification)
 
 
 def _compare_dataverse(
-    lane: Lane, comparer: Comparer, spill: sqlite3.Connection, found: Verification, limit: int
+    lane: Lane, comparer: Comparer, claims: Claims, spill: sqlite3.Connection, found: Verification, limit: int
 ) -> None:
     own = lane.company_value
     for page in lane.dataverse.pages(
@@ -204,13 +207,14 @@ def _compare_dataverse(
         size=lane.settings.dataverse_page_size,
     ):
         for rows in _taken(page, comparer.dataverse_mask(page), found):
-            _compare_rows(lane, comparer, rows, spill, found, limit)
+            _compare_rows(lane, comparer, claims, rows, spill, found, limit)
     spill.commit()
 
 
 def _compare_rows(
     lane: Lane,
     comparer: Comparer,
+    claims: Claims,
     rows: list[Row],
     spill: sqlite3.Connection,
     found: Verification,
@@ -219,16 +223,14 @@ def _compare_rows(
     canonical, _ = comparer.dataverse(rows)
     digests = comparer.digests(canonical)
     suspects: list[tuple[str, str, Digests, Digests]] = []
-    for (key, name), digest in zip(_keys(lane, canonical.texts), digests, strict=True):
+    alone: list[tuple[str, Row]] = []
+    for (key, name), digest, row in zip(_keys(lane, canonical.texts), digests, rows, strict=True):
         if not key:
             found.out_of_scope += 1
             continue
         met = spill.execute("SELECT digests, met FROM fno WHERE key = ?", (key,)).fetchone()
         if met is None:
-            if lane.map.to_fno:
-                _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_fno"))
-            else:
-                found.orphans += 1
+            alone.append((name, row))
             continue
         if met[1]:
             _note(found, limit, Difference(lane.map.name, lane.company, name, "duplicate"))
@@ -239,6 +241,37 @@ def _compare_rows(
         if (fno != digest).any():
             suspects.append((key, name, fno, digest))
     _judge(lane, suspects, found, limit)
+    _judge_alone(lane, claims, alone, found, limit)
+
+
+def _judge_alone(
+    lane: Lane, claims: Claims, alone: Sequence[tuple[str, Row]], found: Verification, limit: int
+) -> None:
+    """Rows without a counterpart in F&O; one that another map has is that map's affair."""
+    held = claims.held([row for _, row in alone])
+    for name, row in alone:
+        if str(row[lane.dataverse_table.id_column]) in held:
+            found.out_of_scope += 1
+        elif lane.map.to_fno:
+            _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_fno"))
+        else:
+            found.orphans += 1
+
+
+def _judge_unmet(
+    lane: Lane, claims: Claims, unmet: Sequence[tuple[str, str]], found: Verification, limit: int
+) -> None:
+    """Rows without a counterpart in Dataverse; one whose counterpart was handed over to another map has none here."""
+    id_column = lane.dataverse_table.id_column
+    with lane.store.read() as state:
+        links = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key, _ in unmet])
+    let_go = {key: {id_column: link.dataverse_id} for key, link in links.items() if link.state == "detached"}
+    held = claims.held(list(let_go.values()))
+    for key, name in unmet:
+        if key in let_go and let_go[key][id_column] in held:
+            found.out_of_scope += 1
+        else:
+            _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_dataverse"))
 
 
 def _judge(

@@ -1,0 +1,56 @@
+"""Handover: a Dataverse row that leaves the filter of one map and enters that of another on the same table.
+
+Its link lets go of it, as of any row outside the filter; the other map is told of it, and links it. A contact that begins to be
+sold to is such a row: it was a contact person and is now a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tasks.connectors.side import Row
+from tasks.state.records import InboxEntry, Link
+from tasks.sync.feeds import Router, entry
+
+
+def handed_over(
+    routers: Sequence[Router], rows: Sequence[Row], links: Mapping[str, Sequence[Link]]
+) -> list[InboxEntry]:
+    """Inbox entries for the lanes that may want rows which no other lane's filter takes any more.
+
+    Args:
+        routers: the lanes of one table.
+        rows: rows that change tracking brought.
+        links: by the rows' ids.
+    """
+    if len({router.lane.map.name for router in routers}) < 2:
+        return []
+    id_column = routers[0].lane.dataverse_table.id_column
+    linked = [row for row in rows if links.get(str(row[id_column]))]
+    if not linked:
+        return []
+    takes = {
+        (router.lane.map.name, router.lane.company): router.comparer.dataverse_mask(linked).tolist()
+        for router in routers
+    }
+    entries = []
+    for place, row in enumerate(linked):
+        own = links[str(row[id_column])]
+        lanes = [(link.map, link.company) for link in own]
+        # a lane that isn't here can't say that it has let go
+        if any(
+            link.state != "detached" and (lane not in takes or takes[lane][place])
+            for link, lane in zip(own, lanes, strict=True)
+        ):
+            continue
+        for router in routers:
+            lane = router.lane
+            name = (lane.map.name, lane.company)
+            if (
+                lane.map.to_fno
+                and name not in lanes
+                and takes[name][place]
+                and (lane.company_value is None or row.get(lane.company_value) == lane.company_id)
+            ):
+                entries.append(entry(lane, "dataverse", str(row[id_column]), "upsert"))
+    return entries
