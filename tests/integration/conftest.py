@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mappings.catalogue import Catalogue
-from tests.integration.installation import Installation, Sides
+from tests.integration.installation import Installation, Sides, core_catalogue
 from tests.integration.worker import Workers
 from tests.local_services import Services
 
@@ -22,7 +22,7 @@ Prepare = Callable[..., Installation]
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    return Catalogue.load()
+    return core_catalogue()
 
 
 @pytest.fixture(scope="session")

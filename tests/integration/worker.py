@@ -27,6 +27,7 @@ from tasks.sync.seams import Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
 from tasks.sync.work import delta_sync, initial_sync, maps_with_work, poll
+from tests.integration.installation import core_catalogue
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -85,7 +86,7 @@ def work(job: dict[str, Any], catalogue: Catalogue) -> None:
 
 def main() -> None:
     """Fork for each job on standard input."""
-    catalogue = Catalogue.load()
+    catalogue = core_catalogue()
     print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()
