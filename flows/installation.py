@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.core_chain import CORE_CHAIN
 from flows.local_sandbox import LocalSandbox
 from flows.prefect_server import settle_environment
 from mappings.errors import FatalError
@@ -107,8 +108,9 @@ def serving(sandbox: LocalSandbox, tell: Callable[[str], None], *arguments: str)
 
 
 def _defaults(folder: Path) -> dict[str, str]:
-    """What a sandbox's own file doesn't say: its companies, and a state that goes with its data."""
+    """What a sandbox's own file doesn't say: its companies and maps, and a state that goes with its data."""
     return {
         "DUALFLOW_COMPANIES": COMPANIES,
+        "DUALFLOW_MAPS": ",".join(CORE_CHAIN),
         "DUALFLOW_STATE_URL": f"sqlite:///{(folder / 'state.db').resolve()}",
     }

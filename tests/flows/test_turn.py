@@ -58,5 +58,8 @@ def test_maps_that_share_a_table_or_an_entity_are_asked_together() -> None:
         "Customers V3 to contacts",
         "CDS Contacts V2 for customers",
         "CDS Contacts V2 for vendors",
+        # by the table of accounts, and from there by the entity of vendors
+        "Vendors V2 to accounts",
+        "Vendors V2",
     }
     assert sum(len(group) for group in found) == len(catalogue.maps)

@@ -59,7 +59,10 @@ def test_related_can_follow_what_is_patched_afterwards(catalogue: Catalogue) -> 
 
 
 def test_the_one_cycle_is_broken_at_the_marked_lookups(catalogue: Catalogue) -> None:
-    deferred = {(edge.child, edge.field) for edge in catalogue.graph_edges() if edge.deferred}
+    core = {"Customers V3 to accounts", "Vendors V2", "Released products V2"}
+    deferred = {
+        (edge.child, edge.field) for edge in catalogue.graph_edges() if edge.deferred and edge.child in core
+    }
     assert deferred == {
         ("Customers V3 to accounts", "msdyn_billingaccount"),
         ("Customers V3 to accounts", "primarycontactid"),

@@ -132,7 +132,7 @@ CASES = {
     ),
     "polymorphic lookup without its table": (
         f"{F}/customer_contacts.yaml",
-        "{table: accounts, missing: wait}",
+        "{table: accounts, maps: [Customers V3 to accounts], missing: wait}",
         "{tables: {accounts: accountnumber, contacts: fullname}, missing: wait}",
         "named by msdyn_contactpersonid",
     ),

@@ -149,6 +149,8 @@ def _references(
             properties = tuple(str(pair.fno) for pair in pairs)
             if not pairs or not set(properties) <= columns[each.fno.set].keys():
                 continue
+            if set(properties) & (facts.entity(each.fno.set).get("sequences") or {}).keys():
+                continue  # what an entity numbers by itself it also makes: a new customer founds its party
             for table in about.targets:
                 for other in filter(about.means, by_table.get(table, ())):
                     by_column = {pair.dataverse: pair.fno for pair in other.compared}
