@@ -21,6 +21,7 @@ from tasks.state.records import (
     WaitingRow,
 )
 from tasks.sync.cases import Case, Work, fno_name
+from tasks.sync.closed import closed_by
 from tasks.sync.diff import Flags, Merge
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.lookups import MissingParent
@@ -138,14 +139,28 @@ class Notes:
     def park_refused(self, work: Work, i: int, side: SideName, kind: str, error: ServiceError | None) -> None:
         """A write that a service refused, in its own words."""
         name = "F&O" if side == "fno" else "Dataverse"
+        said = f"{name} refused the {kind}: {error.message if error else 'no reason given'}"
+        if side == "dataverse" and (closed := self._closed(work, i)):
+            self.park(
+                work,
+                i,
+                "closed",
+                f"{self._about(work, i)}: it is closed in Dataverse ({closed}). {said}",
+                "open it again in Dataverse (activate the order or invoice, revise the quote), or take the change back in F&O;"
+                " it is tried again by itself",
+            )
+            return
         self.park(
             work,
             i,
             error.code if error is not None and error.code else "refused",
-            f"{self._about(work, i)}: {name} refused the {kind}: {error.message if error else 'no reason given'}"
-            + (f" (HTTP {error.status})" if error else ""),
+            f"{self._about(work, i)}: {said}" + (f" (HTTP {error.status})" if error else ""),
             f"correct what {name} complains about; the row is tried again when it changes, or with `dualflow sync delta`",
         )
+
+    def _closed(self, work: Work, i: int) -> str:
+        sends = [send for send in work.sends if send.case == i and send.side == "dataverse"]
+        return closed_by(self._lane, work.cases[i].dataverse, sends[0].operation) if sends else ""
 
     def park_uncertain(self, work: Work, i: int) -> None:
         """F&O was asked to number a row and did not answer: it may have."""

@@ -83,7 +83,7 @@ class Layout:
             one-way pairs inside such a unit follow the others.
         key_pairs: pairs that carry the integration key, in the key's order.
         fno_columns, dataverse_columns: what to select, without duplicates: pairs, keys, company, filters,
-            match rules, `statecode` and the modified time. Dataverse lookups by logical name; where a lookup
+            match rules, states (`statecode`) and the modified time. Dataverse lookups by logical name; where a lookup
             may point at several tables, also the annotation that says which (`table_of`).
         raw_fno, raw_dataverse: row properties that `raw_digests` covers (lookups as ``_x_value``, no stamps).
         constants_to_dataverse, constants_to_fno: JSON-ready constants, sent on create and adopt.
@@ -320,8 +320,8 @@ def _dataverse_columns(
         names.append(map.dataverse.company)
     names += [_unwrapped(name) for name in (*filtered, *map.dataverse.filter_fields)]
     names += [column.split(".")[0] for rule in map.match for column in rule]
-    if "statecode" in table.columns:
-        names.append("statecode")
+    # of the row, and of the parent that closes it with itself
+    names += [name for name in table.columns if name.endswith("statecode")]
     selected = tuple(dict.fromkeys(names))
     told = tuple(
         table_of(column) for column, lookup in map.lookups.items() if lookup.tables and column in names
