@@ -291,11 +291,8 @@ class Engine:
         """Write; safe to call on another thread, since it touches neither batch state nor notes.
 
         Raises:
-            LeaseLost: another run took the lane over; nothing was sent.
+            LeaseLost: another run took the lane over; nothing more was sent, and what was is recognized by its intent.
         """
-        if not self.lease.outlives(self.lane.settings.request_seconds):
-            # a request must not still be under way when somebody else may already own the lane
-            self.lane.store.renew(self.lease)
         outcomes: list[Outcome | None] = [None] * len(work.sends)
         for side, kind in (
             ("dataverse", "create"),
@@ -310,6 +307,9 @@ class Engine:
             ]
             if not places:
                 continue
+            if not self.lease.outlives(self.lane.settings.request_seconds):
+                # a request must not still be under way when somebody else may already own the lane
+                self.lane.store.renew(self.lease)
             bulk = work.bulk and kind == "create" and side == "dataverse"
             answered = self._write([work.sends[k] for k in places], bulk=bulk)
             for k, outcome in zip(places, answered, strict=True):

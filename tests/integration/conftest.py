@@ -54,6 +54,18 @@ def install(services: Services, sides: Sides, catalogue: Catalogue, tmp_path: Pa
         each.close()
 
 
+@pytest.fixture
+def state_url(request: pytest.FixtureRequest) -> str | None:
+    """Where a state is, for tests that run `on_both_databases`; None leaves it to the installation: a SQLite file."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    create: Callable[[], str] = request.getfixturevalue("postgres")
+    return create()
+
+
+on_both_databases = pytest.mark.parametrize("state_url", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture(scope="session")
 def prepared_states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of states that a test left for others to start from."""

@@ -1,25 +1,28 @@
-"""Processes that sync and die: a second process on the same state and the same sandbox, killed by SIGKILL at a chosen moment.
+"""Processes that sync and die, or fall asleep: a second process on the same state and the same sandbox.
 
     python -m tests.integration.worker
 
-reads one job a line from standard input, as JSON: `environment` (that of the sandbox), `settings`, `run` (`initial` or `delta`),
-`maps`, and when to die: `request` (the n-th request, as it leaves) or `failpoint` and `nth`. It forks for each job, so that the
-imports are paid for once, and answers with the signal that ended the child, 0 if it lived to the end.
+reads one job a line from standard input, as JSON: `settings`, `run` (`initial` or `delta`), `maps`, and the moment that something
+happens to it: the `nth` time that it reaches a `failpoint`; `request` is one too, and so is `request after intent` and its like.
+There it is killed, or stopped if the job says `stop`. The process forks for each job, so that the imports are paid for once, and
+answers with how the child ended: the signal, 0 if it lived to the end, -3 if it found that another one had its lease. Of a child
+that stopped it says so; the line `go on` wakes the one that stopped last.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from mappings.catalogue import Catalogue
+from mappings.errors import LeaseLost
 from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
@@ -32,25 +35,44 @@ from tests.integration.installation import core_catalogue
 REPOSITORY = Path(__file__).parent.parent.parent
 
 
-def die() -> NoReturn:
-    """As the kernel ends a process that has run out of memory: nothing is put in order."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("still alive")
+GO_ON = "go on\n"
+LOST = 3
+"""How a process ends that found its lease taken over."""
 
 
-def dying(point: str, nth: int) -> Callable[[str], None]:
-    """Something to call at every step, that kills the process when a step of this name is reached for the n-th time."""
-    passed = itertools.count(1)
+class Fate:
+    """What happens to the process at a step: called at each with its name.
 
-    def at(name: str) -> None:
-        if name == point and next(passed) == nth:
-            die()
+    Args:
+        point: name of the step.
+        nth: how often it is passed until then.
+        end: the signal; SIGKILL as the kernel ends a process that has run out of memory: nothing is put in order.
+    """
 
-    return at
+    def __init__(self, point: str, nth: int, end: signal.Signals) -> None:
+        self._point, self._end = point, end
+        self._left = nth
+        self._last = ""
+
+    def __call__(self, name: str) -> None:
+        self._reached(name)
+        self._last = name
+
+    def request(self, *_: Any) -> None:
+        """A request is about to leave."""
+        self._reached("request")
+        self._reached(f"request after {self._last}")
+        self._last = "request"
+
+    def _reached(self, name: str) -> None:
+        if name == self._point:
+            self._left -= 1
+            if self._left == 0:
+                os.kill(os.getpid(), self._end)
 
 
-def work(job: dict[str, Any], catalogue: Catalogue) -> None:
-    """Do a job, and die on the way."""
+def work(job: dict[str, Any], catalogue: Catalogue) -> int:
+    """Do a job, if nothing ends it on the way; returns how it went, as the process's exit code."""
     settings = Settings(**job["settings"])
     credential = client_secret(
         settings.tenant_id,
@@ -59,43 +81,55 @@ def work(job: dict[str, Any], catalogue: Catalogue) -> None:
         settings.authority,
         settings.verify,
     )
-    step = dying(job.get("failpoint", "request"), job["nth"])
+    fate = Fate(
+        job.get("failpoint", "request"), job.get("nth", 1), signal.SIGSTOP if job["stop"] else signal.SIGKILL
+    )
     options: dict[str, Any] = {
         "verify": settings.verify,
-        "on_request": lambda *request: step("request"),
+        "on_request": fate.request,
         "sleep": lambda seconds: None,
     }
     session = Session.open(
         settings,
-        seams=Seams(failpoint=step),
+        seams=Seams(failpoint=fate),
         catalogue=catalogue,
         fno=FnoSide(settings.fno_url, credential, **options),
         dataverse=DataverseSide(settings.dataverse_url, credential, **options),
     )
     maps = session.selected(job["maps"])
-    if job["run"] == "initial":
-        for sync in maps:
-            initial_sync(session, sync.name)
-    else:
-        poll(session, maps)
+    try:
+        if job["run"] == "initial":
+            for sync in maps:
+                initial_sync(session, sync.name)
+        else:
+            poll(session, maps)
+    except LeaseLost:
+        return LOST
     named = maps_with_work(session)
-    for sync in maps:
-        if sync.name in named:
-            delta_sync(session, sync.name)
+    done = [found for sync in maps if sync.name in named for found in delta_sync(session, sync.name)]
+    return LOST if any(found.code == "lease_lost" for found in done) else 0
 
 
 def main() -> None:
     """Fork for each job on standard input."""
     catalogue = core_catalogue()
     print("ready", flush=True)
+    asleep: list[int] = []
     for line in sys.stdin:
-        child = os.fork()
+        if line == GO_ON:
+            child = asleep.pop()
+            os.kill(child, signal.SIGCONT)
+        else:
+            child = os.fork()
         if child == 0:
             os.close(0)
-            work(json.loads(line), catalogue)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status), flush=True)
+            os._exit(work(json.loads(line), catalogue))
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if os.WIFSTOPPED(status):
+            asleep.append(child)
+            print("stopped", flush=True)
+        else:
+            print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status), flush=True)
 
 
 class Workers:
@@ -121,16 +155,46 @@ class Workers:
         Raises:
             AssertionError: it failed by itself.
         """
-        plain = settings.model_dump(mode="json") | {
-            "client_secret": settings.client_secret.get_secret_value()
-        }
-        job = {"settings": plain, "run": run, "maps": list(maps), **moment}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
+        self._begin(settings, run, maps, stop=False, **moment)
         ended = int(self._answer())
         assert ended in (0, signal.SIGKILL), f"the worker ended by {ended}"
         return ended != 0
+
+    @contextmanager
+    def stopped(self, settings: Settings, maps: Sequence[str] = (), **moment: Any) -> Iterator[list[int]]:
+        """Let a process sync until it is stopped, for the length of the block; then it goes on, to its end.
+
+        Several may be stopped at a time; the last one goes on first.
+
+        Args:
+            moment: `failpoint`, and `nth` if not the first.
+
+        Returns:
+            a list that holds how it ended, once it has: 0 as it should, `LOST`, or by what signal.
+
+        Raises:
+            AssertionError: it came to its end before that moment.
+        """
+        self._begin(settings, "delta", maps, stop=True, **moment)
+        answer = self._answer()
+        assert answer == "stopped", f"the worker ended by {answer}"
+        ended: list[int] = []
+        try:
+            yield ended
+        finally:
+            self._tell(GO_ON)
+            ended.append(abs(int(self._answer())))
+
+    def _begin(self, settings: Settings, run: str, maps: Sequence[str], **moment: Any) -> None:
+        plain = settings.model_dump(mode="json") | {
+            "client_secret": settings.client_secret.get_secret_value()
+        }
+        self._tell(json.dumps({"settings": plain, "run": run, "maps": list(maps), **moment}) + "\n")
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
