@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.sandbox.dataverse import errors
+from deployments.sandbox.dataverse.closing import Closing
 from deployments.sandbox.dataverse.lookups import References
 from deployments.sandbox.dataverse.values import Coerce, coerce
 from deployments.sandbox.messages import Caller
@@ -73,6 +74,7 @@ class Rows:
         self.store = store
         self.switches = switches
         self.references = References(schema, store, switches)
+        self.closing = Closing(schema, store)
         self._plugins = plugins
         self._after = after
         self._compiled = {name: self._compile(spec) for name, spec in schema.dataverse.items()}
@@ -100,6 +102,7 @@ class Rows:
         if self.switches.plugins and not context.bypass:
             for plugin in self._plugins.get(name, ()):
                 plugin(self, context, row, None)
+        self.closing.check(spec, row, None)
         self._finish(compiled, row, None)
         self.store.put(table, row_id, row)
         self._note(compiled, "create", row, body, context)
@@ -124,8 +127,15 @@ class Rows:
             for plugin in self._plugins.get(name, ()):
                 plugin(self, context, row, old)
         self._finish(compiled, row, old)
+        self.closing.check(compiled.spec, row, old)
         self.store.put(compiled.table, row_id, row)
         self._note(compiled, "update", row, body, context)
+        inside = Context(context.caller, "plug-in")
+        for child, lines in self.closing.lines_of(compiled.spec, row, old).items():
+            for line_id, line in lines:
+                self._stamp_changed(line, context)
+                self.store.put(self._compiled[child].table, line_id, line)
+                self._note(self._compiled[child], "update", line, {}, inside)
 
     def delete(self, name: str, row_id: str, context: Context) -> None:
         """Delete a row, and do to the rows that refer to it what their relationships say.

@@ -93,6 +93,8 @@ def _table(
         bulk=frozenset(about["bulk"]) if "bulk" in about else BULK,
         code=code,
         company=next((each.dataverse.company for each in maps if each.dataverse.company), ""),
+        closes=about.get("closes", False),
+        closed_with=about.get("closed_with", ""),
     )
 
 

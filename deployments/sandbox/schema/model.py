@@ -80,7 +80,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class DataverseTable:
-    """One Dataverse table."""
+    """One Dataverse table.
+
+    Attributes:
+        closes: its rows can't be changed in any state but the first.
+        closed_with: lookup to the row that closes its rows with itself.
+    """
 
     set: str
     logical: str
@@ -93,6 +98,8 @@ class DataverseTable:
     bulk: frozenset[str]
     code: int
     company: str = ""
+    closes: bool = False
+    closed_with: str = ""
 
     def by_wire(self) -> dict[str, Column]:
         return {column.wire: column for column in self.columns.values()}
