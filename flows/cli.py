@@ -12,6 +12,7 @@ from flows.commands import (
     maps,
     maps_exchange,
     maps_graph,
+    maps_new,
     sandbox,
     status,
     sync,
@@ -34,6 +35,7 @@ app.command()(demo.demo)
 app.command()(up.up)
 app.add_typer(sandbox.app, name="sandbox")
 maps.app.command("graph")(maps_graph.graph)
+maps.app.command("new")(maps_new.new)
 maps.app.command("import")(maps_exchange.import_)
 maps.app.command("export")(maps_exchange.export)
 app.add_typer(maps.app, name="maps")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.core_chain import CORE_CHAIN
-from flows.local_sandbox import LocalSandbox
+from flows.local_sandbox import LocalSandbox, arguments_of
 from flows.prefect_server import settle_environment
 from mappings.errors import FatalError
 
@@ -60,7 +60,8 @@ def installation(tell: Callable[[str], None]) -> Iterator[None]:
             " `dualflow demo` shows everything on two rehearsal systems first",
         )
     tell(f"no environments are configured: this is about the demo's sandbox in {DEMO}")
-    with serving(sandbox, tell):
+    own = os.environ.get("DUALFLOW_MAPS_FOLDER")
+    with serving(sandbox, tell, *arguments_of(maps=[Path(own)] if own else [])):
         yield
 
 

@@ -140,7 +140,7 @@ class LocalSandbox:
             ) from None
 
 
-def arguments_of(seed: str, size: int, maps: Sequence[Path] = ()) -> list[str]:
+def arguments_of(seed: str = "", size: int = 0, maps: Sequence[Path] = ()) -> list[str]:
     """Arguments of `serve` for a seed, its size and folders of further maps."""
     given = ["--seed", seed] if seed else []
     given += ["--size", str(size)] if size else []

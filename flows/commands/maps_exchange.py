@@ -18,9 +18,10 @@ from mappings.exchange import exporting
 from mappings.exchange.importing import Imported, import_file
 from mappings.exchange.known import Known
 from mappings.exchange.names import file_name
+from mappings.model import Map
 from mappings.reader import read_map
 from mappings.selection import choose
-from tasks.sync.settings import load_catalogue
+from tasks.sync.settings import load_catalogue, map_folders
 
 
 def import_(
@@ -70,7 +71,7 @@ def export(
     maps: Annotated[
         list[str] | None, typer.Argument(metavar="[MAPS]...", help="Names of maps; or --all.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All active maps.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All maps, each in its active form.")] = False,
     area: Areas = None,
     solution: Solutions = None,
     out: Annotated[
@@ -88,7 +89,7 @@ def export(
         raise FatalError(
             "nothing is chosen to export", code="usage", remedy="name maps, an --area, a --solution, or --all"
         )
-    picked = choose(load_catalogue(folder or ()), maps or (), area or (), solution or ())
+    picked = _whole(folder or (), maps or (), area or (), solution or (), everything)
     if out is not None and out.suffix.lower() != ".json":
         out.mkdir(parents=True, exist_ok=True)
         for each, name in zip(picked, _apart([each.name for each in picked]), strict=True):
@@ -101,6 +102,22 @@ def export(
     else:
         out.write_text(text, encoding="utf-8")
         note(f"{len(picked)} maps written to {out}")
+
+
+def _whole(
+    folders: Sequence[Path],
+    names: Sequence[str],
+    areas: Sequence[str],
+    solutions: Sequence[str],
+    everything: bool,
+) -> list[Map]:
+    """The chosen maps as their files have them: with what the settings leave out of a sync as sensitive."""
+    catalogue = load_catalogue(folders)
+    off = [each.map for name, each in catalogue.inactive.items() if everything or name in names]
+    named = [name for name in names if name not in catalogue.inactive]
+    active = choose(catalogue, named, areas, solutions) if everything or named or areas or solutions else ()
+    files = {(each.name, each.version): each for each in read_maps(map_folders(folders))}
+    return [files[each.name, each.version] for each in (*active, *off)]
 
 
 def _json(content: object) -> str:

@@ -25,6 +25,13 @@ Ports = Annotated[
     str, typer.Option("--ports", help="F&O, Dataverse, login. 0 = as last time, or a free one.")
 ]
 
+Maps = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--maps", help="Folder of your own maps, whose tables to serve. Default: DUALFLOW_MAPS_FOLDER."
+    ),
+]
+
 
 @app.callback(invoke_without_command=True)
 def default(context: typer.Context) -> None:
@@ -34,11 +41,15 @@ def default(context: typer.Context) -> None:
 
 
 @app.command()
-def serve(data: Data = DEMO, seed: Seed = "", size: Size = 0, ports: Ports = "0,0,0") -> None:
+def serve(
+    data: Data = DEMO, seed: Seed = "", size: Size = 0, ports: Ports = "0,0,0", maps: Maps = None
+) -> None:
     """Serve until Ctrl-C; the data stays in the folder. Example: dualflow sandbox serve --seed demo --size 2000"""
     sandbox = LocalSandbox(data)
+    own = os.environ.get("DUALFLOW_MAPS_FOLDER")
+    folders = maps or ([Path(own)] if own else [])
     note(f"with its variables, commands reach it: DUALFLOW_ENV_FILE={sandbox.environment_file}")
-    command = sandbox.command("serve", *arguments_of(seed, size), "--ports", ports)
+    command = sandbox.command("serve", *arguments_of(seed, size, folders), "--ports", ports)
     sys.stdout.flush()
     os.execv(command[0], command)
 

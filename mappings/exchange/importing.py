@@ -90,10 +90,15 @@ def _columns(documents: Iterable[Document]) -> dict[str, frozenset[str]]:
 
 
 def _newest(rows: Sequence[Row]) -> list[tuple[Row, list[str]]]:
-    """Each saved version of a map is a row: the newest of each name, with the versions left out."""
+    """Each saved version of a map is a row: the newest of each name, with the versions left out.
+
+    Rows that we exported are forms of maps, not versions that somebody saved: all of them count.
+    """
     by_name: dict[object, list[Row]] = {}
     for at, row in enumerate(rows):
-        by_name.setdefault((row.name.lower(), row.display.lower()) if row.name else at, []).append(row)
+        ours = isinstance(row.mapping, Mapping) and document.EXTENSION in row.mapping
+        name = (row.name.lower(), row.display.lower())
+        by_name.setdefault(name if row.name and not ours else at, []).append(row)
     found = []
     for versions in by_name.values():
         *older, newest = sorted(versions, key=lambda row: _number(row.version))

@@ -18,13 +18,11 @@ from mappings.errors import FatalError
 from mappings.metadata import SideName
 from mappings.model import Map
 from mappings.selection import choose, with_related
-from tasks.connectors.credentials import client_secret
-from tasks.connectors.dataverse import DataverseSide
-from tasks.connectors.fno import FnoSide
 from tasks.connectors.side import Side
 from tasks.state.leases import Lease, LeaseHeld
 from tasks.state.store import Store
 from tasks.sync.companies import Companies
+from tasks.sync.connecting import connect
 from tasks.sync.lane import Lane
 from tasks.sync.seams import Seams
 from tasks.sync.settings import Settings, load_settings
@@ -79,21 +77,8 @@ class Session:
         seams = seams or Seams()
         catalogue = catalogue or settings.catalogue()
         if fno is None or dataverse is None:
-            credential = client_secret(
-                settings.tenant_id,
-                settings.client_id,
-                settings.client_secret.get_secret_value(),
-                settings.authority,
-                settings.verify,
-            )
-            options = {
-                "verify": settings.verify,
-                "connections": settings.connections,
-                # no request may outlive the lease under which it was sent
-                "timeout": (10.0, settings.request_seconds),
-            }
-            fno = fno or FnoSide(settings.fno_url, credential, **options)  # type: ignore[arg-type]
-            dataverse = dataverse or DataverseSide(settings.dataverse_url, credential, **options)  # type: ignore[arg-type]
+            configured_fno, configured_dataverse = connect(settings)
+            fno, dataverse = fno or configured_fno, dataverse or configured_dataverse
         store = store or Store.open(settings.state_url)
         pair = store.pair(fno.environment, dataverse.environment)
         return cls(
@@ -169,6 +154,14 @@ class Session:
             seams=self.seams,
             run=run,
         )
+
+    def layout(self, sync: Map) -> Layout:
+        """A map bound to live metadata, whatever the company.
+
+        Raises:
+            FatalError: metadata lacks what the map names.
+        """
+        return self._layout(sync)[0]
 
     def lanes(
         self, maps: Sequence[Map], companies: Sequence[str] | None = None, run: int | None = None
