@@ -8,6 +8,8 @@ column with a literal, ``and``, ``or``, ``not``, ``contains``, ``startswith``, `
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from odata_query import ast
 from odata_query.exceptions import ODataException, ParsingException, TokenizingException
 from odata_query.grammar import ODataLexer, ODataParser
@@ -71,6 +73,20 @@ def fields_of(node: Node) -> frozenset[str]:
             return frozenset().union(*(fields_of(part) for part in node.args))
         case _:
             return frozenset()
+
+
+def comparisons(node: Node) -> Iterator[tuple[str, str]]:
+    """(column, literal as text) of every comparison for equality or inequality, wherever it stands; not with null."""
+    match node:
+        case ast.BoolOp():
+            yield from comparisons(node.left)
+            yield from comparisons(node.right)
+        case ast.UnaryOp():
+            yield from comparisons(node.operand)
+        case ast.Compare(comparator=ast.Eq() | ast.NotEq(), left=ast.Identifier() as column):
+            value = getattr(node.right, "val", None)
+            if value is not None:
+                yield column.name, str(value)
 
 
 def equalities(node: Node) -> dict[str, str]:

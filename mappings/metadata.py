@@ -47,6 +47,7 @@ class Column:
         targets: for a lookup, the logical names of the tables it may point at.
         navigation: for a lookup, target's logical name → navigation property for ``@odata.bind``.
         required: the service refuses a new row without it.
+        recommended: only forms ask for it; the service takes rows without it.
         creatable: may be sent when a row is created.
         updatable: may be sent when a row is updated.
     """
@@ -62,6 +63,7 @@ class Column:
     targets: tuple[str, ...] = ()
     navigation: Mapping[str, str] = field(default_factory=dict)
     required: bool = False
+    recommended: bool = False
     creatable: bool = True
     updatable: bool = True
 
@@ -81,6 +83,7 @@ class Table:
         bulk: bulk messages the table takes, such as ``CreateMultiple``.
         tracked: Dataverse change tracking is on.
         user_owned: rows have an owner; else they belong to the organization.
+        read_only: the service takes no writes at all.
         fingerprint: hash of all of the above, to notice changed metadata.
     """
 
@@ -94,4 +97,5 @@ class Table:
     bulk: frozenset[str] = frozenset()
     tracked: bool = False
     user_owned: bool = False
+    read_only: bool = False
     fingerprint: str = ""

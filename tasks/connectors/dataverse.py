@@ -9,7 +9,7 @@ from __future__ import annotations
 import random as random_numbers
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,12 +18,11 @@ from mappings.errors import FatalError
 from tasks.connectors.batch import Part
 from tasks.connectors.batchread import all_rows, get_parts, one_row, part_error
 from tasks.connectors.credentials import Credential
-from tasks.connectors.dataverse_metadata import Definition, definitions, read_table
+from tasks.connectors.dataverse_tables import Tables
 from tasks.connectors.dataverse_write import BulkCreate, batch_writer, doubtful
 from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
 from tasks.connectors.odata import (
-    absent,
     annotated,
     dataverse_address,
     matches,
@@ -114,9 +113,7 @@ class DataverseSide:
         )
         self._executor = ThreadPoolExecutor(connections, thread_name_prefix="dataverse")
         self._lock = threading.Lock()
-        self._definitions: dict[str, Definition] = {}
-        self._tables: dict[str, Table] = {}
-        self._table_locks: dict[str, threading.Lock] = {}
+        self._tables = Tables(self.client, self._executor)
         self._without_bulk: set[str] = set()
         self._me: Mapping[str, Any] | None = None
 
@@ -146,20 +143,15 @@ class DataverseSide:
 
     def table(self, name: str) -> Table:
         """Live metadata, read once per table and process."""
-        found = self._tables.get(name)
-        if found is not None:
-            return found
-        with self._lock:
-            if not self._definitions:
-                self._definitions = definitions(self.client, self._executor)
-            definition = self._definitions.get(name)
-            lock = self._table_locks.setdefault(name, threading.Lock())
-        if definition is None:
-            raise absent("dataverse", "table", name, self._definitions)
-        with lock:
-            if name not in self._tables:
-                self._tables[name] = read_table(self.client, self._executor, definition)
-            return self._tables[name]
+        return self._tables.one(name)
+
+    def tables(self, names: Collection[str]) -> dict[str, Table]:
+        """Live metadata of many tables in few requests; those that don't exist are left out."""
+        return self._tables.many(names)
+
+    def sets(self) -> frozenset[str]:
+        """Names of all tables, as entity sets."""
+        return self._tables.sets()
 
     def pages(
         self,

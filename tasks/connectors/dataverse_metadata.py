@@ -1,9 +1,9 @@
 """Dataverse's own description of its tables: EntityDefinitions, attribute casts, keys, relationships, bulk
 messages.
 
-One request lists all tables; one `$batch` per table brings the rest the first time that the table is asked
-for. An attribute's details (length, range, options, behaviour, targets) are on its derived type only, hence
-a GET for each cast.
+One request lists all tables; a `$batch` brings the rest of a table the first time that it is asked for. An
+attribute's details (length, range, options, behaviour, targets) are on its derived type only, hence a GET for each
+cast.
 """
 
 from __future__ import annotations
@@ -95,8 +95,20 @@ def definitions(client: Client, executor: Executor) -> dict[str, Definition]:
     return found
 
 
-def read_table(client: Client, executor: Executor, definition: Definition) -> Table:
-    """Everything about one table, in one request."""
+def read_tables(client: Client, executor: Executor, wanted: Sequence[Definition]) -> dict[str, Table]:
+    """Everything about these tables, by entity set name: a hundred questions a request, several requests at once."""
+    questions = [_questions(definition) for definition in wanted]
+    targets = [target for asked in questions for target in asked.values()]
+    parts = iter(zip(get_parts(client, executor, "metadata", targets, size=100), targets, strict=True))
+    found = {}
+    for definition, asked in zip(wanted, questions, strict=True):
+        answers = {name: all_rows(client, "metadata", *next(parts)) for name in asked}
+        found[definition.set] = _table(definition, answers)
+    return found
+
+
+def _questions(definition: Definition) -> dict[str, str]:
+    """What to ask about one table: paths below the service's root."""
     root = f"EntityDefinitions(LogicalName={text_literal(definition.logical)})"
     targets = {
         "attributes": f"{root}/Attributes?$select={_ATTRIBUTES}",
@@ -115,12 +127,7 @@ def read_table(client: Client, executor: Executor, definition: Definition) -> Ta
         condition = f"sdkmessageid/name eq '{message}' and primaryobjecttypecode eq '{definition.logical}'"
         options = {"$select": "sdkmessagefilterid", "$filter": condition}
         targets[message] = "sdkmessagefilters?" + query(options)
-    parts = get_parts(client, executor, "metadata", list(targets.values()), size=100)
-    answers = {
-        name: all_rows(client, "metadata", part, target)
-        for (name, target), part in zip(targets.items(), parts, strict=True)
-    }
-    return _table(definition, answers)
+    return targets
 
 
 def _cast(name: str) -> str:
@@ -180,6 +187,7 @@ def _column(row: Row, detail: Mapping[str, Any], navigation: Mapping[str, str]) 
     if kind is None:
         return None
     targets = detail.get("Targets") or sorted(navigation)
+    level = (row.get("RequiredLevel") or {}).get("Value")
     return Column(
         name=row["LogicalName"],
         kind=kind,
@@ -191,7 +199,8 @@ def _column(row: Row, detail: Mapping[str, Any], navigation: Mapping[str, str]) 
         targets=tuple(targets) if kind == "lookup" else (),
         navigation=dict(navigation) if kind == "lookup" else {},
         # ApplicationRequired is for forms: the service itself takes rows without such a column
-        required=(row.get("RequiredLevel") or {}).get("Value") == "SystemRequired",
+        required=level == "SystemRequired",
+        recommended=level == "ApplicationRequired",
         creatable=row.get("IsValidForCreate") is not False,
         updatable=row.get("IsValidForUpdate") is not False,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random as random_numbers
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -130,11 +130,27 @@ class FnoSide:
         """Live metadata; the document is read once per process."""
         found = self._tables.get(name)
         if found is None:
+            # asked outside the lock: many tables are read at once, and twice the same is the same
+            read = read_table(self.client, self._document(), name)
             with self._lock:
-                if self._schema is None:
-                    self._schema = read_schema(self.client)
-                found = self._tables[name] = read_table(self.client, self._schema, name)
+                found = self._tables.setdefault(name, read)
         return found
+
+    def tables(self, names: Collection[str]) -> dict[str, Table]:
+        """Live metadata of many entity sets, several at once; those that don't exist are left out."""
+        known = self.sets()
+        wanted = [name for name in names if name in known]
+        return dict(zip(wanted, self._executor.map(self.table, wanted), strict=True))
+
+    def sets(self) -> frozenset[str]:
+        """Names of all entity sets."""
+        return frozenset(self._document().sets)
+
+    def _document(self) -> Schema:
+        with self._lock:
+            if self._schema is None:
+                self._schema = read_schema(self.client)
+            return self._schema
 
     def pages(
         self,

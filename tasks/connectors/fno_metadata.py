@@ -117,7 +117,8 @@ def read_table(client: Client, schema: Schema, name: str) -> Table:
         if error.code != "access_denied":
             raise
         return table
-    described = (answer.data or {}).get("Properties")
+    about = answer.data or {}
+    described = about.get("Properties")
     if not isinstance(described, list):
         return table
     columns = dict(table.columns)
@@ -125,7 +126,7 @@ def read_table(client: Client, schema: Schema, name: str) -> Table:
         column = columns.get(each.get("Name"))
         if column is not None:
             columns[column.name] = _described(column, each, key=column.name in table.key)
-    return fingerprinted(replace(table, columns=columns))
+    return fingerprinted(replace(table, columns=columns, read_only=bool(about.get("IsReadOnly", False))))
 
 
 def _described(column: Column, about: Mapping[str, Any], *, key: bool) -> Column:
