@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 from flows.rounds import drain
-from mappings.errors import DualflowError, RetriableError
+from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.model import Map
 from tasks.entity import EntityResult
 from tasks.sync.feeds import Poll
@@ -54,7 +54,11 @@ class Watch:
         """
 
         def ask(*group: Map) -> None:
-            self.polls += self._poll(group, scan=scan, patient=patient)
+            found = self._poll(group, scan=scan, patient=patient)
+            self.polls += found
+            wrong = dict.fromkeys(error for each in found for error in each.errors)
+            if wrong:
+                raise FatalError("; ".join(wrong), code="lane_incomplete")
 
         self._each(ask, groups(self.maps))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,76 +13,62 @@ from tasks.state.leases import Lease
 from tasks.state.records import Cursor, InboxEntry, Link
 from tasks.sync.brake import brake_left
 from tasks.sync.cases import version_of
-from tasks.sync.compare import MODIFIED_BY
 from tasks.sync.feeds import Poll, Router, all_links, entry, link_name, name_missing
 from tasks.sync.handover import handed_over
 from tasks.sync.intents import Layouts
 from tasks.sync.lane import Lane
+from tasks.sync.listeners import Listeners
 
 log = logging.getLogger("dualflow.feeds")
 
 
-def tracked_columns(lanes: Iterable[Lane]) -> list[str]:
-    """Columns that the feed of a table must carry for all lanes on it."""
-    columns: dict[str, None] = {}
-    for lane in lanes:
-        columns.update(dict.fromkeys(lane.layout.dataverse_columns))
-    columns[MODIFIED_BY] = None
-    return sorted(columns)
+def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
+    """Take a token before anything is read, unless there is one that serves; True when it is new.
 
+    A token that was made for other columns can't serve: its pages would lack what the maps compare. Nor does one that went on
+    without a lane that is to be told again.
 
-def _columns_mark(columns: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:16]
-
-
-def open_dataverse_cursor(lanes: Sequence[Lane], lease: Lease) -> bool:
-    """Take a token before anything is read, unless there is one; True when it is new.
-
-    A token that was made for other columns can't serve: its pages would lack what the maps compare.
+    Args:
+        lane: any lane on the table.
     """
-    lane = lanes[0]
-    table = lane.map.dataverse.table
-    columns = tracked_columns(lanes)
-    mark = _columns_mark(columns)
     with lane.store.read() as state:
-        cursor = state.cursor(lane.pair, "dataverse", table)
-    if cursor is not None and cursor.token and cursor.state == mark:
+        cursor = state.cursor(lane.pair, "dataverse", told.table)
+    if cursor is not None and cursor.token and told.served_by(cursor.state):
         return False
-    token = lane.dataverse.track(table, columns)
+    token = lane.dataverse.track(told.table, told.columns)
+    now = lane.seams.now()
     with lane.store.transaction(lease) as tx:
         tx.save_cursor(
             Cursor(
                 pair=lane.pair,
                 side="dataverse",
-                table=table,
+                table=told.table,
                 token=token,
-                state=mark,
-                polled_at=lane.seams.now(),
+                state=told.state,
+                polled_at=now,
             )
         )
     return True
 
 
-def poll_dataverse(lanes: Sequence[Lane], lease: Lease) -> Poll:
+def poll_dataverse(told: Listeners, lease: Lease) -> Poll:
     """Read what change tracking has of a table, and name it to the lanes.
 
-    An expired token, or one made for other columns, is replaced before a scan of the table makes up for it.
+    A token that expired or that doesn't serve is replaced before a scan of the table makes up for it.
     """
-    lane = lanes[0]
-    table = lane.map.dataverse.table
-    poll = Poll(table, "change_tracking")
-    if open_dataverse_cursor(lanes, lease):
-        return scan_dataverse(lanes, lease)
+    lane = told.lanes[0]
+    poll = Poll(told.table, "change_tracking", errors=list(told.errors))
+    if open_dataverse_cursor(told, lane, lease):
+        return scan_dataverse(told, lease)
     with lane.store.read() as state:
-        cursor = state.cursor(lane.pair, "dataverse", table)
+        cursor = state.cursor(lane.pair, "dataverse", told.table)
     if cursor is None or cursor.token is None:
         raise FatalError(
-            f"the feed of {table} lost its token", code="cursor", remedy="run the delta sync again"
+            f"the feed of {told.table} lost its token", code="cursor", remedy="run the delta sync again"
         )
-    routers = [Router(each) for each in lanes]
-    columns = tracked_columns(lanes)
+    routers = [Router(each) for each in told.lanes]
     try:
-        for page in lane.dataverse.changes(table, cursor.token, columns):
+        for page in lane.dataverse.changes(told.table, cursor.token, told.columns):
             lane.seams.failpoint("polled")
             rows = [change.row for change in page.changes if change.row is not None]
             deleted = [change.id for change in page.changes if change.row is None]
@@ -98,12 +83,13 @@ def poll_dataverse(lanes: Sequence[Lane], lease: Lease) -> Poll:
                 if entries:
                     tx.put_inbox(entries)
                 if page.token is not None:
-                    tx.save_cursor(replace(cursor, token=page.token, polled_at=lane.seams.now()))
+                    now = lane.seams.now()
+                    tx.save_cursor(replace(cursor, token=page.token, state=told.state, polled_at=now))
     except TokenExpired:
-        log.warning("change token expired", extra={"table": table})
+        log.warning("change token expired", extra={"table": told.table})
         with lane.store.transaction(lease) as tx:
             tx.save_cursor(replace(cursor, token=None))
-        scanned = poll_dataverse(lanes, lease)
+        scanned = poll_dataverse(told, lease)
         scanned.expired = True
         return scanned
     return poll
@@ -228,15 +214,14 @@ def _route_deleted(routers: Sequence[Router], ids: Sequence[str]) -> list[InboxE
     ]
 
 
-def scan_dataverse(lanes: Sequence[Lane], lease: Lease) -> Poll:
+def scan_dataverse(told: Listeners, lease: Lease) -> Poll:
     """Compare the versions of a whole table with the links; what is not there any more is named as missing."""
-    lane = lanes[0]
-    table = lane.map.dataverse.table
-    poll = Poll(table, "scan")
-    routers = [Router(each) for each in lanes]
+    lane = told.lanes[0]
+    poll = Poll(told.table, "scan", errors=list(told.errors))
+    routers = [Router(each) for each in told.lanes]
     seen: set[str] = set()
     for page in lane.dataverse.pages(
-        table, columns=tracked_columns(lanes), size=lane.settings.dataverse_page_size
+        told.table, columns=told.columns, size=lane.settings.dataverse_page_size
     ):
         lane.seams.failpoint("polled")
         poll.seen += len(page)

@@ -117,6 +117,14 @@ class _Scan:
                 if taken:
                     self.entries.append(entry(lane, "fno", name, "upsert"))
                 continue
+            if link.fno_key is not None and link.fno_key != lane.fno_address(row):
+                # another row with the same integration key, or this one under another key: to be told when both are read
+                same = link.fno_row == fno_row_id(row)
+                if same:
+                    self.seen.add(link.id)
+                if same or taken:
+                    self.entries.append(entry(lane, "fno", name, "upsert"))
+                continue
             self.seen.add(link.id)
             # a filter can change too: then rows leave or come back that are as they were
             left = link.state == "paired" and not taken

@@ -108,7 +108,12 @@ class Lane:
     @property
     def name(self) -> str:
         """Name of the lane's lease."""
-        return f"lane:{self.map.name}:{self.company}"
+        return self.name_of(self.map.name, self.company)
+
+    @staticmethod
+    def name_of(map: str, company: str) -> str:
+        """Name of the lease of a map in a company."""
+        return f"lane:{map}:{company}"
 
     @property
     def pairs(self) -> int:

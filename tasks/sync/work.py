@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
-from mappings.errors import DualflowError, RetriableError
+from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.model import Map
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, LaneRecord
 from tasks.sync.delta import drain
-from tasks.sync.feed_dataverse import open_dataverse_cursor, poll_dataverse
+from tasks.sync.feed_dataverse import open_dataverse_cursor, poll_dataverse, scan_dataverse
 from tasks.sync.feed_fno import scan_fno
 from tasks.sync.feeds import Poll, feed_lease
 from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
+from tasks.sync.listeners import begun, listeners
 from tasks.sync.mode import Mode
 from tasks.sync.session import Session
 
@@ -83,10 +85,6 @@ def _initial_lane(
     chosen = Mode.initial(lane.map, mode, session.settings.master)
     connection = InitialSync(lane, lease, chosen, progress)
     # tokens before Dataverse's rows: what changes while we read is then named by the feed
-    with session.leased(
-        feed_lease("dataverse", lane.map.dataverse.table), wait=session.settings.lease_seconds
-    ) as feed:
-        open_dataverse_cursor(_neighbours(session, lane), feed)
     record = LaneRecord(
         pair=lane.pair,
         map=lane.map.name,
@@ -97,8 +95,15 @@ def _initial_lane(
         initial="running",
         mode=chosen.name,
     )
-    with lane.store.transaction(lease) as tx:
-        tx.save_lane(record)
+    table = lane.map.dataverse.table
+    with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as feed:
+        told = listeners(session, table, lane)
+        told.lanes = [each for each in told.lanes if each.name != lane.name]  # it reads everything itself
+        if open_dataverse_cursor(told, lane, feed) and told.lanes:
+            scan_dataverse(told, feed)
+        # from here on it is told of changes: all that come after what it is about to read
+        with lane.store.transaction(lease) as tx:
+            tx.save_lane(record)
     connection.run()
     with lane.store.read() as state:
         found = state.lane(lane.pair, lane.map.name, lane.company)
@@ -108,36 +113,34 @@ def _initial_lane(
         tx.save_lane(replace(record, state="running", initial="done"))
 
 
-def _neighbours(session: Session, lane: Lane) -> list[Lane]:
-    """Lanes of every active map on the same Dataverse table: they share its feed."""
-    maps = [sync for sync in session.selected() if sync.dataverse.table == lane.map.dataverse.table]
-    if all(sync.name != lane.map.name for sync in maps):
-        maps.append(lane.map)
-    return [session.lane(sync, session.companies_of(sync)[0]) for sync in maps]
-
-
 def poll(
     session: Session, maps: Sequence[Map], companies: Sequence[str] | None = None, *, scan: bool = True
 ) -> list[Poll]:
     """Ask every feed of these maps once, and put what it names into the inbox.
 
+    What a Dataverse table tells, it tells every lane on it, whatever maps and companies this run works on.
+
     Args:
         scan: also read the F&O entities that have no feed, and compare them with what is remembered.
     """
     polls = []
-    tables: dict[str, list[Map]] = {}
     sets: dict[str, list[Map]] = {}
     for sync in maps:
-        tables.setdefault(sync.dataverse.table, []).append(sync)
         sets.setdefault(sync.fno.set, []).append(sync)
-    for table, own in tables.items():
-        lanes = _loaded(session, own, companies)
-        if lanes:
-            with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as lease:
-                polls.append(poll_dataverse(lanes, lease))
+    names = {record.map for record in begun(session)}
+    for table in dict.fromkeys(sync.dataverse.table for sync in maps):
+        if not any(sync.name in names for sync in session.catalogue.of_table(table)):
+            continue
+        with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as lease:
+            told = listeners(session, table)
+            polls.append(poll_dataverse(told, lease) if told.lanes else Poll(table, "", errors=told.errors))
     if scan:
         for entity_set, own in sets.items():
-            lanes = _loaded(session, own, companies)
+            lanes = []
+            for sync, company in _loaded(session, own, companies):
+                # a lane that lacks something says so where it is worked on
+                with suppress(FatalError):
+                    lanes.append(session.lane(sync, company))
             if lanes:
                 with session.leased(
                     feed_lease("fno", entity_set), wait=session.settings.lease_seconds
@@ -153,15 +156,15 @@ def poll(
     return polls
 
 
-def _loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[Lane]:
-    """Lanes whose initial sync is done and that are not stopped: only those have a delta."""
+def _loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[tuple[Map, str]]:
+    """Maps and companies whose initial sync is done and that are not stopped: only those have a delta."""
     lanes = []
     for sync in maps:
         for company in session.companies_of(sync, companies):
             with session.store.read() as state:
                 record = state.lane(session.pair, sync.name, company)
             if record.initial == "done" and record.state != "not_running":
-                lanes.append(session.lane(sync, company))
+                lanes.append((sync, company))
     return lanes
 
 
@@ -171,7 +174,7 @@ def has_work(session: Session, name: str, companies: Sequence[str] | None = None
 
 
 def maps_with_work(session: Session, companies: Sequence[str] | None = None) -> frozenset[str]:
-    """Maps with rows in the inbox, or rows that waited and can go on: three queries, whatever the number of maps."""
+    """Maps with rows in the inbox, or rows that waited and can go on: four queries, whatever the number of maps."""
     chosen = None if companies is None else {"", *(code.lower() for code in companies)}
     with session.store.read() as state:
         lanes = {
@@ -179,7 +182,13 @@ def maps_with_work(session: Session, companies: Sequence[str] | None = None) -> 
             *state.lanes_with_releasable(session.pair),
             *state.lanes_with_due(session.pair, session.seams.now()),
         }
-    return frozenset(name for name, company in lanes if chosen is None or company in chosen)
+        # an initial sync works off its own inbox, and a paused lane nobody's
+        idle = {
+            (each.map, each.company)
+            for each in state.lanes(session.pair)
+            if each.initial != "done" or each.state == "paused"
+        }
+    return frozenset(name for name, company in lanes - idle if chosen is None or company in chosen)
 
 
 def delta_sync(
@@ -188,8 +197,8 @@ def delta_sync(
     """Work off the inbox of one map."""
     sync = session.catalogue.get(name)
     return [
-        _guarded(session, sync, lane.company, run, lambda lane, lease: _drain(lane, lease))
-        for lane in _loaded(session, [sync], companies)
+        _guarded(session, sync, company, run, lambda lane, lease: _drain(lane, lease))
+        for _, company in _loaded(session, [sync], companies)
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from mappings.errors import FatalError
 from tasks.connectors.side import IncompleteRead, Row
 from tasks.sync.approval import approve, held
-from tasks.sync.work import poll
+from tasks.sync.work import delta_sync, poll
 from tests.engine.memory import MemorySide, Stored
 from tests.engine.trade import Trade, customers_map
 
@@ -243,6 +243,27 @@ def test_the_token_after_a_scan_was_taken_before_it() -> None:
     assert w.in_fno("C000") is None
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_a_row_made_again_before_anybody_looks_is_no_delete(side: Side) -> None:
+    """The feed has told of the delete already, and nothing of the new row."""
+    w = stocked()
+    kept = rows(w, OTHER[side])[0]
+    w.remove(rows(w, side)[0])
+    poll(w.session, [w.catalogue.maps["Customers"]])
+    if side == "fno":
+        w.customer("C000", Name="usmf 0")
+    else:
+        w.contact("C000", name="usmf 0", status=1)
+    for _ in range(2):
+        delta_sync(w.session, "Customers")
+    assert deletes(w) == []
+    w.sync("Customers")
+    assert rows(w, OTHER[side])[0] is kept and w.writes() == []
+    w.change(rows(w, side)[0], **{"Name" if side == "fno" else "new_name": "edited"})
+    w.sync("Customers")
+    assert "edited" in kept.values.values()
+
+
 # the brake
 
 
@@ -416,6 +437,16 @@ def test_an_approval_is_for_that_many_rows_that_lane_and_that_time(stopped: Trad
     w.clock.forward(hours=2)
     w.sync("Customers")
     assert deletes(w) == [] and states(w)["demf"] == "error"
+
+
+def test_a_word_for_one_company_is_none_for_another(stopped: Trade) -> None:
+    w = stopped
+    let_go(w)
+    for row in rows(w, "fno", "demf")[:5]:
+        w.remove(row)
+    poll(w.session, [w.catalogue.maps["Customers"]])
+    (summary,) = delta_sync(w.session, "Customers", ["demf"])
+    assert summary.verdict == "error" and deletes(w) == []
 
 
 def test_nothing_held_is_nothing_to_approve(stopped: Trade) -> None:
