@@ -176,6 +176,31 @@ class LinkWrites(LinkReads):
             raise _duplicate(error, links) from error
         return ids
 
+    def insert_half(
+        self,
+        pair: int,
+        map: str,
+        company: str,
+        table_name: str,
+        layout_id: int,
+        rows: Sequence[tuple[str, Mapping[str, Any], str | None, str, bytes, Sequence[str]]],
+    ) -> list[int]:
+        """Store links of rows that are about to be created in Dataverse: `insert_links` without a record for each.
+
+        Args:
+            rows: (key, fno_key, fno_row, dataverse_id, intent_dataverse, key_text) of each.
+
+        Raises:
+            RowError: a key is linked already in its lane, or twice among these (code `duplicate_link`).
+        """
+        ids = self._numbers("link_id", len(rows))
+        common = (pair, self._scope(pair, map, company, table_name), layout_id, "half")
+        try:
+            self._insert(table, _HALF, [(id_, *common, *row) for id_, row in zip(ids, rows, strict=True)])
+        except IntegrityError as error:
+            raise _duplicate(error, ()) from error
+        return ids
+
     def update_links(self, links: Sequence[Link]) -> None:
         """Store links as they are now, by id; pair, map, company and table of a link never change.
 
@@ -254,6 +279,11 @@ def _scope_of(link: Link) -> tuple[int, str, str, str]:
 
 
 _values = attrgetter(*_STORED)
+
+_HALF = (
+    *("id", "pair", "scope_id", "layout_id", "state"),
+    *("key", "fno_key", "fno_row", "dataverse_id", "intent_dataverse", "key_text"),
+)
 
 
 def _duplicate(error: IntegrityError, links: Sequence[Link]) -> RowError | FatalError:

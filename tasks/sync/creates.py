@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -34,21 +35,27 @@ class Creates(Parts):
         takes = self._comparer.takes_new("dataverse", bodies)
         id_column = lane.dataverse_table.id_column
         new_ids = random_ids(len(at))
-        for place, i in enumerate(at):
+        parents_of = zip(*(bound[c] for c in columns), strict=True) if columns else repeat(())
+        incomplete = {
+            place
+            for c in columns
+            for place, parent in enumerate(bound[c])
+            if isinstance(parent, MissingParent)
+        }
+        for place, (i, parents) in enumerate(zip(at, parents_of, strict=False)):
             if not takes[place]:
                 lane.counts.count(out_of_scope=1)
                 continue
             body: dict[str, Any] = bodies[place]
             pairs = flowing
-            parents = [(c, bound[c][place]) for c in columns]
-            if any(isinstance(parent, MissingParent) for _, parent in parents):
+            if place in incomplete:
                 pairs = flowing.copy()
                 if not self._apply_lookups(
                     work, i, "dataverse", columns, bound, place, body, pairs, create=True
                 ):
                     continue
             else:
-                for column, parent in parents:
+                for column, parent in zip(columns, parents, strict=True):
                     if isinstance(parent, (str, Elsewhere)):
                         self._refer(body, column, parent)
             if self._refuse(work, i, "dataverse", pairs):

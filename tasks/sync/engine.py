@@ -148,7 +148,9 @@ class Engine:
 
     def _build(self, work: Work) -> None:
         lane, comparison = self.lane, work.comparison
-        at = {decision: [i for i, d in enumerate(work.decisions) if d is decision] for decision in Decision}
+        at: dict[Decision, list[int]] = {decision: [] for decision in Decision}
+        for i, decision in enumerate(work.decisions):
+            at[decision].append(i)
         self._merge(work, sorted(at[Decision.MERGE] + at[Decision.PAIR] + at[Decision.EQUAL]), comparison)
         creates = at[Decision.CREATE_DATAVERSE]
         if creates:
@@ -294,17 +296,19 @@ class Engine:
             LeaseLost: another run took the lane over; nothing more was sent, and what was is recognized by its intent.
         """
         outcomes: list[Outcome | None] = [None] * len(work.sends)
-        for side, kind in (
+        places_of: dict[tuple[SideName, str], list[int]] = {}
+        for k, send in enumerate(work.sends):
+            places_of.setdefault((send.side, send.operation.kind), []).append(k)
+        order: tuple[tuple[SideName, str], ...] = (
             ("dataverse", "create"),
             ("dataverse", "update"),
             ("fno", "create"),
             ("fno", "update"),
             ("dataverse", "delete"),
             ("fno", "delete"),
-        ):
-            places = [
-                k for k, send in enumerate(work.sends) if send.side == side and send.operation.kind == kind
-            ]
+        )
+        for side, kind in order:
+            places = places_of.get((side, kind), [])
             if not places:
                 continue
             if not self.lease.outlives(self.lane.settings.request_seconds):

@@ -52,6 +52,33 @@ def new_links(
     return links
 
 
+def half_rows(
+    lane: Lane, work: Work, noted: Sequence[tuple[int, str, bytes]]
+) -> list[tuple[str, Mapping[str, Any], str | None, str, bytes, Sequence[str]]]:
+    """Rows for `insert_half`, from (case, id chosen in Dataverse, intent) of rows that only F&O has."""
+    if not noted:
+        return []
+    key_pairs = list(lane.layout.key_pairs)
+    texts = work.comparison.texts_fno[np.ix_([i for i, _, _ in noted], key_pairs)].tolist()
+    pairs = [lane.layout.pairs[p].pair for p in key_pairs]
+    out: list[tuple[str, Mapping[str, Any], str | None, str, bytes, Sequence[str]]] = []
+    for (i, id_, intent), parts in zip(noted, texts, strict=True):
+        case = work.cases[i]
+        if case.fno is None:
+            raise AssertionError("a create for Dataverse without its row in F&O")
+        out.append(
+            (
+                case.key or key_text(parts, lane.company),
+                lane.fno_address(case.fno),
+                fno_row_id(case.fno),
+                id_,
+                intent,
+                spelled(case, pairs, parts),
+            )
+        )
+    return out
+
+
 def spelled(case: Case, pairs: Sequence[FieldPair], parts: Sequence[str]) -> list[str]:
     """Key parts as F&O spells them (Dataverse where F&O has no row): what is written into references."""
     out = []

@@ -28,7 +28,7 @@ from tasks.sync.images import is_image
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.kept import repaired
 from tasks.sync.lane import Lane
-from tasks.sync.links import new_links
+from tasks.sync.links import half_rows, new_links
 from tasks.sync.notes import Notes
 from tasks.sync.results import Results
 
@@ -68,6 +68,7 @@ class Recorder:
         lane, comparison = self._lane, work.comparison
         work.links = [case.link for case in work.cases]
         fresh: dict[int, dict[str, Any]] = {}
+        new: list[tuple[int, str, bytes]] = []
         changed: set[int] = set()
         # whole new rows, the bulk of a first connection, are packed in one go
         flowing, width = lane.directions.pair_to_dataverse, 8 * lane.pairs
@@ -81,6 +82,10 @@ class Recorder:
                 intent = packed[i * width : (i + 1) * width]
             else:
                 intent = pack_intent(source, source, send.pairs)
+            link = work.links[i]
+            if link is None and send.chosen_id is not None:
+                new.append((i, send.chosen_id, intent))
+                continue
             changes: dict[str, Any] = {f"intent_{send.side}": intent}
             if send.operation.kind == "create":
                 # a fresh start: whatever the link remembered belongs to a row that is gone
@@ -94,7 +99,6 @@ class Recorder:
                 changes["state"] = "paired"
                 if send.side == "dataverse":
                     changes["dataverse_version"] = send.operation.version
-            link = work.links[i]
             if link is None:
                 fresh.setdefault(i, {}).update(changes)
                 continue
@@ -103,7 +107,18 @@ class Recorder:
                 changed.add(i)
                 link = replace(link, **self._proven(work, i, link))
             work.links[i] = replace(link, **changes)
+        rows = half_rows(lane, work, new)
         with lane.store.transaction(self._lease) as tx:
+            if rows:
+                ids = tx.insert_half(
+                    lane.pair,
+                    lane.map.name,
+                    lane.company,
+                    lane.map.dataverse.table,
+                    lane.layout_id,
+                    rows,
+                )
+                work.link_ids.update(zip((i for i, _, _ in new), ids, strict=True))
             if fresh:
                 links = new_links(lane, work, fresh, "paired")
                 for (i, link), id_ in zip(links.items(), tx.insert_links(list(links.values())), strict=True):
@@ -168,6 +183,7 @@ class Recorder:
                 # no history of its own: the link and the run's counts say all there is to say about a new row
                 clean.append(send.case)
             else:
+                results.remember(send)
                 self._apply(work, results, send, outcome, returned.get(k))
         self._lane.counts.count(created_dataverse=len(clean))
         results.clean = clean

@@ -13,7 +13,7 @@ from tasks.state.records import Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
 from tasks.sync.diff import Digests
-from tasks.sync.intents import pack
+from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.links import LinkState, new_links, spelled
 from tasks.sync.notes import Notes
@@ -126,6 +126,17 @@ class Results:
         raw = raw_digests(rows, self.lane.layout.raw_fno, self.lane.secret).astype(np.int64).tolist()
         numbers = self.work.link_ids
         return [(numbers.get(i) or self._link(i).id, digest) for (i, _), digest in zip(at, raw, strict=True)]
+
+    def remember(self, send: Send) -> None:
+        """Make the link of a row whose create did not simply go through: so far only its number is known here."""
+        i, work = send.case, self.work
+        if self.links[i] is None and i in work.link_ids:
+            source = work.comparison.fno[i]
+            noted = {
+                "dataverse_id": send.chosen_id,
+                "intent_dataverse": pack_intent(source, source, send.pairs),
+            }
+            self.links[i] = replace(new_links(self.lane, work, {i: noted}, "half")[i], id=work.link_ids[i])
 
     def created(self, send: Send, outcome: Outcome, held: Digests | None) -> None:
         """A new row stands: both bases begin."""

@@ -23,6 +23,8 @@ def columns_of(rows: Sequence[Row], names: Sequence[str]) -> list[Sequence[Any]]
     """One sequence of cells per name; None where a row lacks the property."""
     if not rows:
         return [()] * len(names)
+    if len(names) == 1:
+        return [[row.get(names[0]) for row in rows]]
     # each row is visited once, not once a column
     return list(zip(*rows_of(rows, names), strict=True))
 

@@ -111,6 +111,8 @@ class Reading:
             read = self._read
             texts = [text if isinstance(text := read(cell), str) else text.text for cell in cells]
             joined = _SEPARATOR.join(texts)
+        if len(joined) < len(texts):
+            return texts, {}  # nothing but separators
         if "\r" in joined or _TRAILING in joined or joined.endswith(" "):
             texts = [tidy(text) for text in texts]
         if self._folded:
@@ -186,6 +188,8 @@ class Sending:
             joined = _SEPARATOR.join(["" if cell is None else cell for cell in cells])
         except TypeError:
             return [self._send(cell) for cell in cells], False
+        if len(joined) < len(cells):
+            return [self._empty] * len(cells), False  # nothing but separators
         if _TRAILING in joined or joined.endswith(" "):
             return [self._send(cell) for cell in cells], False
         empty = self._empty

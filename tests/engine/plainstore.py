@@ -306,6 +306,30 @@ class PlainTransaction(PlainReader):
             ids.append(id_)
         return ids
 
+    def insert_half(
+        self,
+        pair: int,
+        map: str,
+        company: str,
+        table_name: str,
+        layout_id: int,
+        rows: Sequence[tuple[str, Mapping[str, Any], str | None, str, bytes, Sequence[str]]],
+    ) -> list[int]:
+        return self.insert_links(
+            [
+                Link(
+                    *(0, pair, map, company, table_name, key),
+                    fno_key=address,
+                    fno_row=record,
+                    dataverse_id=id_,
+                    intent_dataverse=intent,
+                    key_text=spelled,
+                    layout_id=layout_id,
+                )
+                for key, address, record, id_, intent, spelled in rows
+            ]
+        )
+
     def update_links(self, links: Sequence[Link]) -> None:
         for link in links:
             if link.id in self.t.links:
