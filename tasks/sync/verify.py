@@ -105,6 +105,8 @@ def verify(
     found = Verification()
     session.companies.refresh()
     for sync in session.selected(maps):
+        if not sync.initial:
+            continue  # answers are as old as their questions, and nobody keeps the old ones equal
         started, rows, differences = time.perf_counter(), found.rows_compared, found.differences
         found.maps += 1
         for company in session.companies_of(sync, companies):

@@ -14,6 +14,7 @@ from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.model import Map
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, LaneRecord
+from tasks.sync.answers import poll_answers
 from tasks.sync.delta import drain
 from tasks.sync.feed_dataverse import open_dataverse_cursor, poll_dataverse, scan_dataverse
 from tasks.sync.feed_fno import scan_fno
@@ -83,7 +84,8 @@ def _initial_lane(
         if state.lane(lane.pair, lane.map.name, lane.company).state == "error":
             return  # whoever sets it going again says so; starting over is no way around that
     chosen = Mode.initial(lane.map, mode, session.settings.master)
-    connection = InitialSync(lane, lease, chosen, progress)
+    # request and answer begin with the first event: what stands there now is over
+    connection = InitialSync(lane, lease, chosen, progress) if lane.map.initial else None
     # tokens before Dataverse's rows: what changes while we read is then named by the feed
     record = LaneRecord(
         pair=lane.pair,
@@ -104,7 +106,8 @@ def _initial_lane(
         # from here on it is told of changes: all that come after what it is about to read
         with lane.store.transaction(lease) as tx:
             tx.save_lane(record)
-    connection.run()
+    if connection is not None:
+        connection.run()
     with lane.store.read() as state:
         found = state.lane(lane.pair, lane.map.name, lane.company)
     if found.state == "error":
@@ -145,6 +148,10 @@ def poll(
                 with session.leased(
                     feed_lease("fno", entity_set), wait=session.settings.lease_seconds
                 ) as lease:
+                    polls += [poll_answers(lane, lease) for lane in lanes if not lane.map.initial]
+                    lanes = [lane for lane in lanes if lane.map.initial]
+                    if not lanes:
+                        continue
                     polls.append(scan_fno(lanes, lease))
                     with session.store.transaction(lease) as tx:
                         # a scan has no token; when it was last made says how old the picture is
