@@ -1,4 +1,4 @@
-"""Runs, what they did in each lane, and the live metadata they saw."""
+"""Runs, and what they did in each lane."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from tasks.state.models import run, run_lane, table_metadata
-from tasks.state.records import RunLane, RunRecord, Side, TableMetadata
+from tasks.state.models import run, run_lane
+from tasks.state.records import RunLane, RunRecord
 from tasks.state.session import Session
 
 _RUN = tuple(RunRecord.__dataclass_fields__)
 _LANE = tuple(RunLane.__dataclass_fields__)
-_TABLE = tuple(TableMetadata.__dataclass_fields__)
 
 
 class RunReads(Session):
-    """Questions about runs and metadata."""
+    """Questions about runs."""
 
     def run(self, id: int) -> RunRecord | None:
         """One run."""
@@ -42,17 +41,9 @@ class RunReads(Session):
         )
         return [RunLane(*row) for row in rows]
 
-    def metadata(self, pair: int, side: Side, table: str) -> TableMetadata | None:
-        """Metadata of a table as it was last seen."""
-        query = select(*(table_metadata.c[name] for name in _TABLE)).where(
-            table_metadata.c.pair == pair, table_metadata.c.side == side, table_metadata.c.table == table
-        )
-        row = self._connection.execute(query).one_or_none()
-        return None if row is None else TableMetadata(*row)
-
 
 class RunWrites(RunReads):
-    """Changes of runs and metadata."""
+    """Changes of runs."""
 
     def start_run(
         self,
@@ -95,10 +86,3 @@ class RunWrites(RunReads):
             key=key,
             update=[name for name in _LANE if name not in (*key, "pair")],
         )
-
-    def save_metadata(self, record: TableMetadata) -> None:
-        """Store the metadata of a table as it was just seen."""
-        values = tuple(
-            (record.seen_at or self._now()) if name == "seen_at" else getattr(record, name) for name in _TABLE
-        )
-        self._insert(table_metadata, _TABLE, [values], key=("pair", "side", "table"), update=_TABLE[3:])

@@ -37,18 +37,29 @@ from tasks.state.parked import ParkedReads, ParkedWrites
 from tasks.state.runs import RunReads, RunWrites
 from tasks.state.schema import upgrade
 from tasks.state.sightings import SightingReads, SightingWrites
+from tasks.state.tables import TableReads, TableWrites
 
 SECRET_LETTERS = string.ascii_letters + string.digits
 SECRET_LENGTH = 16
 """The hash function takes a key of exactly so many bytes."""
 
 
-class Reader(SightingReads, LaneReads, InboxReads, ParkedReads, ConflictReads, RunReads, DeleteReads):
+class Reader(
+    SightingReads, LaneReads, InboxReads, ParkedReads, ConflictReads, RunReads, DeleteReads, TableReads
+):
     """Everything that can be asked, in one snapshot."""
 
 
 class Transaction(
-    Reader, SightingWrites, LaneWrites, InboxWrites, ParkedWrites, ConflictWrites, RunWrites, DeleteWrites
+    Reader,
+    SightingWrites,
+    LaneWrites,
+    InboxWrites,
+    ParkedWrites,
+    ConflictWrites,
+    RunWrites,
+    DeleteWrites,
+    TableWrites,
 ):
     """Everything that can be changed; all of it is committed when the `with` block ends without an error, or nothing."""
 

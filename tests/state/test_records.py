@@ -208,11 +208,24 @@ def test_approvals_end_by_time_and_by_number(store: Store, pair: int, lease: Lea
 def test_metadata_of_tables(store: Store, pair: int) -> None:
     seen = TableMetadata(pair, "fno", "CustomersV3", "f1", {"columns": ["Name"]}, NOON)
     with store.unfenced() as tx:
-        tx.save_metadata(replace(seen, fingerprint="f0"))
-        tx.save_metadata(seen)
+        tx.save_metadata([replace(seen, fingerprint="f0")])
+        tx.save_metadata([seen])
     with store.read() as state:
         assert state.metadata(pair, "fno", "CustomersV3") == seen
         assert state.metadata(pair, "dataverse", "CustomersV3") is None
+
+
+def test_metadata_that_was_seen_before(store: Store, pair: int) -> None:
+    first = TableMetadata(pair, "dataverse", "accounts", "f1", {}, NOON)
+    other = replace(first, table="contacts", fingerprint="f2")
+    with store.unfenced() as tx:
+        tx.keep_metadata([first, other])
+        tx.keep_metadata([replace(first, fingerprint="f9")])
+        tx.see_metadata(pair, "dataverse", ["accounts"], NOON + timedelta(hours=1))
+    with store.read() as state:
+        assert state.fingerprints(pair) == {("dataverse", "accounts"): "f1", ("dataverse", "contacts"): "f2"}
+        seen = [state.metadata(pair, "dataverse", table) for table in ("accounts", "contacts")]
+        assert [found.seen_at for found in seen if found] == [NOON + timedelta(hours=1), NOON]
 
 
 def test_times_need_a_zone(store: Store, pair: int, lease: Lease) -> None:
