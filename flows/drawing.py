@@ -60,7 +60,7 @@ def mermaid(catalogue: Catalogue, names: Collection[str]) -> str:
     lines += [f"  {ids[parent]} --> {ids[child]}" for parent, child in direct]
     lines += [f"  {ids[parent]} -.-> {ids[child]}" for parent, child in patched]
     if marked:
-        lines.append(f'  note["◆ company-specific: after {_mermaid_text(_company_map(catalogue, names))}"]')
+        lines.append(f'  legend["◆ company-specific: after {_mermaid_text(_company_map(catalogue, names))}"]')
     return "\n".join(lines)
 
 
