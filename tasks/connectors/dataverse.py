@@ -38,7 +38,6 @@ from tasks.connectors.side import (
     Address,
     Change,
     ChangePage,
-    IncompleteRead,
     Operation,
     Outcome,
     Row,
@@ -47,6 +46,7 @@ from tasks.connectors.side import (
     Table,
     TokenExpired,
 )
+from tasks.connectors.whole import Whole
 from tasks.connectors.writing import BatchWrite, check_versions
 
 PAGE_SIZE = 5000
@@ -165,8 +165,8 @@ class DataverseSide:
         """Every row that passes `filter`; without `order` the service pages by primary id.
 
         Raises:
-            IncompleteRead: the pages held fewer rows than the service counted when the read began. It counts to
-                5,000 only, so this speaks for the first page, which is all there is of most tables.
+            IncompleteRead: the pages held fewer rows than the service counted when the read began, or, where it
+                can't count so far, not the row that stood last.
         """
         known = self.table(table)
         # rows that are equal in the order could be skipped or repeated between pages
@@ -180,20 +180,11 @@ class DataverseSide:
         url = f"{known.name}?{query(options)}"
         prefer = preference(f"odata.maxpagesize={min(size or PAGE_SIZE, PAGE_SIZE)}", annotated(columns))
         doing = f"the rows of {known.name}"
-        counted: int | None = None
-        rows = 0
+        whole = Whole(self.client, self._executor, known, filter, ordered=bool(order))
         for page in follow(self.client, self._executor, "page", url, prefer=prefer, doing=doing):
-            counted = page.count or 0 if counted is None else counted
-            rows += len(page.value)
+            whole.note(page)
             yield page.value
-        if rows < (counted or 0):
-            raise IncompleteRead(
-                f"the read of {known.name} is incomplete: dataverse counted {counted} rows but sent {rows}",
-                code="incomplete_read",
-                remedy="it is read again at the next run",
-                side="dataverse",
-                table=known.name,
-            )
+        whole.check()
 
     def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
         """Rows by id, several batches at once."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from mappings.errors import FatalError, RetriableError
 from tasks.connectors.dataverse import DataverseSide
-from tasks.connectors.side import TokenExpired
+from tasks.connectors.side import IncompleteRead, TokenExpired
 from tests.connectors.awkward_server import LOST, AwkwardServer, Reply, Seen, multipart, refusal, throttled
 from tests.connectors.conftest import Time
 from tests.connectors.dataverse_rows import gone, guid
@@ -86,6 +89,54 @@ def test_the_next_page_is_fetched_while_this_one_is_worked_on(
     next(pages)
     list(pages)
     assert len(server.seen) == 2
+
+
+def long_list(
+    server: AwkwardServer, sent: int, *, there: bool = True, filtered: bool = False
+) -> Callable[[Seen], Reply]:
+    """A table of three rows, each for thousands, of which so many come; `there` says whether the last one still is."""
+    link = f"{server.url}/api/data/v9.2/accounts?$skiptoken=2"
+
+    def answer(seen: Seen) -> Reply:
+        path = unquote(seen.path)
+        if "$orderby=accountid desc" in path:
+            assert path.endswith("$top=1") and ("$filter=name eq 'x'&" in path) == filtered
+            return Reply(body={"value": [{"accountid": guid(3)}]})
+        if "$top=1" in path:
+            assert f"accountid eq {guid(3)}" in path and ("(name eq 'x') and " in path) == filtered
+            return Reply(body={"value": [{"accountid": guid(3)}] if there else []})
+        if "skiptoken" in path:
+            return Reply(body={"value": [{"accountid": guid(3)}]})
+        first: dict[str, Any] = {"value": [{"accountid": guid(1)}] * 5000, "@odata.count": 5000}
+        return Reply(body=first | ({"@odata.nextLink": link} if sent == 3 else {}))
+
+    server.play(*[answer] * 4)
+    return answer
+
+
+@pytest.mark.parametrize("filter_", [None, "name eq 'x'"])
+def test_a_long_list_that_breaks_off_is_noticed_by_its_last_row(
+    dataverse: DataverseSide, server: AwkwardServer, filter_: str | None
+) -> None:
+    """The service counts to 5,000 and no further."""
+    long_list(server, 2, filtered=filter_ is not None)
+    with pytest.raises(IncompleteRead, match="5000 rows and more but sent 5000"):
+        list(dataverse.pages("accounts", columns=[], filter=filter_))
+
+
+def test_a_long_list_that_is_whole_costs_one_small_request(
+    dataverse: DataverseSide, server: AwkwardServer
+) -> None:
+    long_list(server, 3)
+    assert sum(len(page) for page in dataverse.pages("accounts", columns=[])) == 5001
+    assert len(server.seen) == 3
+
+
+def test_a_last_row_that_went_meanwhile_is_no_sign_of_anything(
+    dataverse: DataverseSide, server: AwkwardServer
+) -> None:
+    long_list(server, 2, there=False)
+    assert sum(len(page) for page in dataverse.pages("accounts", columns=[])) == 5000
 
 
 def test_a_query_that_is_refused_ends_the_run(dataverse: DataverseSide, server: AwkwardServer) -> None:

@@ -49,6 +49,25 @@ def ours(services: Services) -> list[dict[str, Any]]:
     return services.writes(caller="application")
 
 
+# long lists
+
+
+def test_a_list_longer_than_the_service_counts_is_read_whole_or_not_at_all(
+    dataverse: Any, services: Services
+) -> None:
+    services.load("dataverse", "msdyn_exchangeratetypes", [{"msdyn_name": f"T{n}"} for n in range(5001)])
+
+    def read() -> int:
+        pages = dataverse.pages("msdyn_exchangeratetypes", columns=["msdyn_name"], size=2500)
+        return sum(len(page) for page in pages)
+
+    assert read() == 5001
+    # the second page of three is taken for the last one: as many rows as were counted
+    services.fault(side="dataverse", match="GET .*skiptoken", action="cut_pages")
+    with pytest.raises(IncompleteRead, match="5000 rows and more"):
+        read()
+
+
 # lost answers
 
 
