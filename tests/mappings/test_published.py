@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from mappings import deviations, fno_entities
-from mappings.catalogue import SHIPPED, Catalogue, read_maps
+from mappings.catalogue import SHIPPED, Catalogue, Form, read_maps
 from mappings.model import AREAS, Direction, FieldPair, Map
 
 DATA = Path(__file__).parents[1] / "data"
@@ -37,12 +37,12 @@ FILTERS = {
 """Published filters of F&O, with what they say in OData."""
 SEVERAL_TABLES = ".Account(accountnumber).Contact(msdyn_contactpersonid)"
 
-Form = tuple[str, str]
+Version = tuple[str, str]
 """A map's name and version."""
 
 
 @cache
-def forms() -> dict[Form, Map]:
+def forms() -> dict[Version, Map]:
     """Every form of every shipped map."""
     return {(each.name, each.version): each for each in read_maps()}
 
@@ -199,7 +199,7 @@ def test_deviations_name_maps_and_fields_that_exist() -> None:
 
 
 @by_form
-def test_values_outside_a_value_map_are_parked_or_on_record(form: Form) -> None:
+def test_values_outside_a_value_map_are_parked_or_on_record(form: Version) -> None:
     recorded = {(entry.map, entry.field) for entry in deviations.load() if not entry.kept}
     assert set(uncovered(forms()[form])) <= recorded
 
@@ -220,7 +220,7 @@ def test_options_left_unpublished_are_those_of_the_parties() -> None:
 
 
 @by_form
-def test_enum_pairs_have_values(form: Form) -> None:
+def test_enum_pairs_have_values(form: Version) -> None:
     """Without a value map an enum member's name would be sent to a number."""
     ours = forms()[form]
     properties = fno_entities.load().sets[ours.fno.set].properties
@@ -244,19 +244,18 @@ def test_one_way_masters_are_one_way() -> None:
             assert ours.delete.to_fno == "ignore", ours.name
 
 
-def test_rows_that_share_a_table_are_told_apart() -> None:
-    """Two maps of one table have filters that exclude each other, or say that they share its rows."""
-    for form, version in (("classic", "2019"), ("party", "current")):
-        catalogue = Catalogue.load(form="party" if form == "party" else "classic", sensitive=["all"])
-        assert version
-        for ours in catalogue.maps.values():
-            others = [other for other in catalogue.of_table(ours.dataverse.table) if other is not ours]
-            if others and not ours.shares and not any(ours.name in other.shares for other in others):
-                assert ours.dataverse.filter, ours.name
+@pytest.mark.parametrize("form", get_args(Form))
+def test_rows_that_share_a_table_are_told_apart(form: Form) -> None:
+    """Two maps of one table have filters, or say that they share its rows."""
+    catalogue = Catalogue.load(form=form, sensitive=["all"])
+    for ours in catalogue.maps.values():
+        others = [other for other in catalogue.of_table(ours.dataverse.table) if other is not ours]
+        if others and not ours.shares and not any(ours.name in other.shares for other in others):
+            assert ours.dataverse.filter, ours.name
 
 
 @by_form
-def test_every_map_explains_itself(form: Form) -> None:
+def test_every_map_explains_itself(form: Version) -> None:
     ours = forms()[form]
     assert ours.about and ours.area in AREAS
     assert ours.file is not None
@@ -275,12 +274,12 @@ def test_files_start_with_the_schema_and_their_name() -> None:
 
 
 @by_form
-def test_maps_lead_with_their_key(form: Form) -> None:
+def test_maps_lead_with_their_key(form: Version) -> None:
     ours = forms()[form]
     assert tuple(pair.dataverse for pair in ours.fields[: len(ours.dataverse.key)]) == ours.dataverse.key
 
 
 @by_form
-def test_constants_of_filters_are_only_sent_on_create(form: Form) -> None:
+def test_constants_of_filters_are_only_sent_on_create(form: Version) -> None:
     """Else an account that a user makes something else would be forced back to be a customer."""
     assert not any(pair.always for pair in forms()[form].constants)
