@@ -13,6 +13,7 @@ from flows.commands import (
     maps_exchange,
     maps_graph,
     maps_new,
+    maps_validate,
     sandbox,
     status,
     sync,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(up.up)
 app.add_typer(sandbox.app, name="sandbox")
+maps.app.command("validate")(maps_validate.validate)
 maps.app.command("graph")(maps_graph.graph)
 maps.app.command("new")(maps_new.new)
 maps.app.command("import")(maps_exchange.import_)

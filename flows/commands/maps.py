@@ -9,18 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from flows.commands.choice import Areas, Folders, Solutions
-from flows.commands.output import FINDINGS, AsJson, console, emit, leave, table
+from flows.commands.output import AsJson, console, emit, table
 from mappings.catalogue import Catalogue, read_maps
-from mappings.errors import MapError
 from mappings.model import Map
-from mappings.reader import read_map
 from mappings.selection import choose
-from mappings.validation import problems
 from tasks.sync.settings import load_catalogue, map_folders
 
-app = typer.Typer(
-    help="The maps: list, show, check, draw them. Nothing here needs a system.", no_args_is_help=True
-)
+app = typer.Typer(help="The maps: list, show, check, draw them, bring them in and out.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -115,53 +110,6 @@ def show(
     emit({**_summary(each), **each.model_dump(mode="json", by_alias=True)}, as_json, print_map)
 
 
-@app.command()
-def validate(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[FILES]...", help="Only these, each on its own.", exists=True),
-    ] = None,
-    folder: Folders = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check all maps, alone and together, without any system: names, keys, filters, value maps, lookups, cycles.
-
-    Exit code 1 if something is wrong. Example: dualflow maps validate --folder my-maps
-    """
-    findings: list[MapError] = []
-    warnings: tuple[str, ...] = ()
-    maps = 0
-    try:
-        if files:
-            maps = len(files)
-            for file in files:
-                findings += problems(read_map(file))
-        else:
-            catalogue = _catalogue(folder)
-            maps, warnings = len(catalogue.maps), catalogue.warnings()
-    except MapError as error:
-        findings += [error, *error.also]
-
-    def print_findings() -> None:
-        out = console()
-        for each in findings:
-            out.print(f"{each.message}", markup=False, soft_wrap=True)
-            if each.remedy:
-                out.print(f"  → {each.remedy}", markup=False, soft_wrap=True)
-        if findings:
-            out.print(f"{len(findings)} findings")
-        else:
-            out.print(
-                f"{maps} maps are right"
-                + (f", {len(warnings)} notes (--json shows them)" if warnings else "")
-            )
-
-    found = {"maps": maps, "findings": [_finding(each) for each in findings], "warnings": list(warnings)}
-    emit(found, as_json, print_findings)
-    if findings:
-        leave(FINDINGS)
-
-
 def _off(catalogue: Catalogue, areas: list[str] | None, solutions: list[str] | None) -> list[Map]:
     """Maps that a setting would turn on."""
     in_areas, in_solutions = ({name.casefold() for name in given or ()} for given in (areas, solutions))
@@ -222,15 +170,4 @@ def _summary(each: Map) -> dict[str, Any]:
         },
         "directions": _directions(each),
         "hash": each.hash,
-    }
-
-
-def _finding(error: MapError) -> dict[str, Any]:
-    return {
-        "file": error.file,
-        "line": error.line,
-        "field": error.field,
-        "problem": error.problem,
-        "code": error.code,
-        "remedy": error.remedy,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mappings import deviations
 from mappings.findings import Finding, Reporter, Side
@@ -42,46 +42,47 @@ def check(each: Map, pairs: list[Pair]) -> Iterator[Finding]:
 def _values(each: Map, bound: Pair, report: Reporter) -> Iterator[Finding]:
     pair = bound.pair
     assert pair.values is not None
-    for member, value in pair.values.items():
-        field = f"{bound.place}.values.{member}"
-        if bound.fno is not None and not holds(bound.fno, member):
-            yield _outside(bound.fno, member, field, "fno", report)
-        # a value that only comes from Dataverse does no harm if it never comes
-        if bound.end is not None and not pair.lookup and not holds(bound.end, value):
-            yield _outside(bound.end, value, field, "dataverse", report)
+    ends: tuple[tuple[Side, Column | None, Iterable[str]], ...] = (
+        ("fno", bound.fno, pair.values.keys()),
+        ("dataverse", None if pair.lookup else bound.end, pair.values.values()),
+    )
+    for side, column, values in ends:
+        wrong = [value for value in values if column is not None and not holds(column, value)]
+        if column is not None and wrong:
+            yield _outside(column, wrong, f"{bound.place}.values", side, report)
     if pair.else_ not in ("park", "pass"):
         for side, flows, column in (
             ("dataverse", pair.to_dataverse, bound.end),
             ("fno", pair.to_fno, bound.fno),
         ):
             if flows and column is not None and not holds(column, pair.else_):
-                yield _outside(
-                    column, pair.else_, f"{bound.place}.else", "fno" if side == "fno" else "dataverse", report
-                )
+                end: Side = "fno" if side == "fno" else "dataverse"
+                yield _outside(column, [pair.else_], f"{bound.place}.else", end, report)
     if pair.else_ == "park":
         yield from _incomplete(each, bound, report)
 
 
 def _fixed(column: Column | None, value: str, field: str, side: Side, report: Reporter) -> Iterator[Finding]:
     if column is not None and not holds(column, value):
-        yield _outside(column, value, field, side, report)
+        yield _outside(column, [value], field, side, report)
 
 
-def _outside(column: Column, value: str, field: str, side: Side, report: Reporter) -> Finding:
-    """A value that the column can't have."""
+def _outside(column: Column, values: list[str], field: str, side: Side, report: Reporter) -> Finding:
+    """Values that the column can't have."""
+    named = _listed([f"“{value}”" for value in values])
     if column.kind == "enum":
-        message = f"{column.enum or column.name} has no member “{value}”"
+        message = f"{column.enum or column.name} has no member {named}"
     elif column.kind in ("option", "options"):
-        message = f"{column.name} has no option {value}"
+        message = f"{column.name} has no option {named}"
     else:
-        message = f"{column.name} ({column.kind}) can't be “{value}”"
+        message = f"{column.name} ({column.kind}) can't be {named}"
     code = {"enum": "unknown_member", "option": "unknown_option", "options": "unknown_option"}
     return report(
         code.get(column.kind, "bad_value"),
         field,
         f"{message} in {LABEL[side]}",
         side=side,
-        expected=value,
+        expected=", ".join(values),
         found=", ".join(column.members),
     )
 

@@ -42,16 +42,18 @@ class CatalogueSettings(BaseSettings):
         """These folders of custom maps, or else the one that the settings name."""
         return list(given) or ([self.maps_folder] if self.maps_folder else [])
 
-    def catalogue(self, folders: Sequence[Path] = ()) -> Catalogue:
+    def catalogue(self, folders: Sequence[Path] = (), *, validate: bool = True) -> Catalogue:
         """The maps that these settings choose.
 
         Args:
             folders: folders of custom maps, instead of the one that the settings name.
+            validate: check that the maps fit together.
 
         Raises:
             MapError: maps are wrong.
         """
-        return Catalogue.load(self.folders(folders), form=self.form, sensitive=self.sensitive)
+        folders = self.folders(folders)
+        return Catalogue.load(folders, form=self.form, sensitive=self.sensitive, validate=validate)
 
 
 class Settings(CatalogueSettings):
@@ -128,14 +130,17 @@ def map_folders(folders: Sequence[Path] = ()) -> list[Path]:
     return _read(CatalogueSettings).folders(folders)
 
 
-def load_catalogue(folders: Sequence[Path] = ()) -> Catalogue:
+def load_catalogue(folders: Sequence[Path] = (), *, validate: bool = True) -> Catalogue:
     """The maps that the environment and `DUALFLOW_ENV_FILE` choose; no system's address is needed.
+
+    Args:
+        validate: check that the maps fit together.
 
     Raises:
         FatalError: a setting is wrong.
         MapError: maps are wrong.
     """
-    return _read(CatalogueSettings).catalogue(folders)
+    return _read(CatalogueSettings).catalogue(folders, validate=validate)
 
 
 def load_settings(**overrides: object) -> Settings:

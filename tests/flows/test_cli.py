@@ -92,7 +92,7 @@ def test_maps_validate_names_file_and_line(tmp_path: Path) -> None:
     broken.write_text(source.replace("fno: Description,", "fno: Descriptoin,"), encoding="utf-8")
     done = run("maps", "validate", "--folder", str(tmp_path))
     assert done.exit_code == FINDINGS
-    assert re.search(r"broken\.yaml:\d+: ", done.stdout)
+    assert re.search(r"broken\.yaml:\d+  fields\.\d+\.fno: ", done.stdout)
     assert "Description" in done.stdout
     found = json.loads(run("maps", "validate", "--folder", str(tmp_path), "--json").stdout)
     assert found["findings"][0]["line"] and found["findings"][0]["remedy"]
