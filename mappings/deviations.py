@@ -24,6 +24,7 @@ class Deviation:
         ours: what our map says.
         reason: why.
         kept: it is as published, but probably not what anybody wants: a warning.
+        version: the published form that ours differs from, such as 2019; "" = each that there is.
     """
 
     map: str
@@ -32,6 +33,7 @@ class Deviation:
     ours: str
     reason: str
     kept: bool = False
+    version: str = ""
 
 
 @cache
@@ -44,13 +46,15 @@ def load(file: Path = FILE) -> tuple[Deviation, ...]:
     entries, lines = read_yaml(file)
     found = []
     for index, entry in enumerate(entries):
-        if not {*_FIELDS} <= entry.keys() <= {*_FIELDS, "kept"}:
+        if not {*_FIELDS} <= entry.keys() <= {*_FIELDS, "kept", "version"}:
             raise MapError(
                 "an entry needs exactly these fields",
                 file=file,
                 line=lines[str(index)],
-                remedy=f"{', '.join(_FIELDS)}; kept: true if it is as published",
+                remedy=f"{', '.join(_FIELDS)}; kept: true if it is as published; version of one form alone",
             )
         texts = {name: str(entry[name]) for name in _FIELDS}
-        found.append(Deviation(**texts, kept=bool(entry.get("kept", False))))
+        found.append(
+            Deviation(**texts, kept=bool(entry.get("kept", False)), version=str(entry.get("version", "")))
+        )
     return tuple(found)
