@@ -42,6 +42,11 @@ class DataverseEnd(Part):
     key: tuple[Name, ...] = Field(
         min_length=1, description="integration key: columns or lookup paths, without the company"
     )
+    optional: tuple[Name, ...] = Field(
+        default=(),
+        description="parts of the key that may be empty, and are a value of it then: a setting for all sites. "
+        "A row that lacks another part has no key yet",
+    )
     company: Name | None = Field(
         default=None, description="company lookup column; left out = the map is global"
     )

@@ -177,6 +177,21 @@ def _keys(each: Map) -> Iterator[MapError]:
                 "make its pair two-way (direction: both), or all pairs to-fno",
                 "key_one_way",
             )
+    for index, column in enumerate(each.dataverse.optional):
+        if column not in each.dataverse.key:
+            yield problem(
+                each,
+                f"dataverse.optional.{index}",
+                f"{column} is no part of the key",
+                f"parts are: {', '.join(each.dataverse.key)}",
+            )
+    if set(each.dataverse.key) <= set(each.dataverse.optional):
+        yield problem(
+            each,
+            "dataverse.optional",
+            "a key whose parts may all be empty names nothing",
+            "leave one part out",
+        )
     if each.to_fno and each.number is None:
         sent = {pair.fno for pair in each.fields if pair.to_fno}
         for index, part in enumerate(each.fno.key):

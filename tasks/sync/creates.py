@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
@@ -84,7 +85,7 @@ class Creates(Parts):
             body = bodies[place]
             if lane.company:
                 body[COMPANY_PROPERTY] = lane.company
-            keyless = [name for name in lane.key_properties if body.get(name) in (None, "")]
+            keyless = [name for name in self._needed_properties if body.get(name) in (None, "")]
             if not takes[place] or (keyless and lane.map.number is None):
                 lane.counts.count(out_of_scope=1)
                 continue
@@ -95,7 +96,7 @@ class Creates(Parts):
                 continue
             if self._refuse(work, i, "fno", pairs):
                 continue
-            address = None if keyless else {name: body[name] for name in lane.map.fno.key}
+            address = None if keyless else {name: body.get(name, "") for name in lane.map.fno.key}
             work.sends.append(Send(i, "fno", Operation("create", body, address=address), pairs))
 
     def _leave_to_numbering(
@@ -130,6 +131,12 @@ class Creates(Parts):
             if plan.pair.fno not in kept:
                 body.pop(str(plan.pair.fno), None)
 
+    @cached_property
+    def _needed_properties(self) -> list[str]:
+        """F&O properties without which a row has no key."""
+        optional = self._lane.optional_properties
+        return [name for name in self._lane.key_properties if name not in optional]
+
     def addresses_of(self, work: Work, at: Sequence[int]) -> list[dict[str, Any] | None]:
         """The F&O key that each Dataverse row would get; None where part of it is empty."""
         lane = self._lane
@@ -140,8 +147,9 @@ class Creates(Parts):
         for body in bodies:
             if lane.company:
                 body[COMPANY_PROPERTY] = lane.company
-            address = {name: body.get(name) for name in lane.map.fno.key}
-            out.append(None if any(value in (None, "") for value in address.values()) else address)
+            address = {name: body.get(name) or "" for name in lane.map.fno.key}
+            lacking = any(address[name] == "" for name in self._needed_properties)
+            out.append(None if lacking else address)
         return out
 
 

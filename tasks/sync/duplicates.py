@@ -45,7 +45,7 @@ def new_keys(lane: Lane, cases: Sequence[Case], comparison: Comparison, at: Sequ
             continue
         texts = comparison.texts_fno if case.fno is not None else comparison.texts_dataverse
         parts = [str(text) for text in texts[i, key_pairs]]
-        if all(parts):
+        if lane.keyed(parts):
             found[i] = key_text(parts, lane.company)
     return found
 

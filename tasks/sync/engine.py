@@ -381,7 +381,7 @@ class Engine:
         """Folded integration keys of Dataverse rows; None where a part is empty."""
         canonical, _ = self.comparer.dataverse(rows)
         parts = canonical.texts[:, list(self.lane.layout.key_pairs)].tolist()
-        return [key_text(each, self.lane.company) if all(each) else None for each in parts]
+        return [key_text(each, self.lane.company) if self.lane.keyed(each) else None for each in parts]
 
     def read_fresh(self, cases: Sequence[Case]) -> None:
         """Read both sides of these cases by their own identities."""

@@ -125,7 +125,7 @@ class InitialSync:
                     company=lane.company,
                     side="dataverse",
                     row=str(row[lane.dataverse_table.id_column]),
-                    key=key_text(parts, lane.company) if all(parts) else None,
+                    key=key_text(parts, lane.company) if lane.keyed(parts) else None,
                     version=version_of(row),
                     digests=pack(digests[i]),
                     verdict="blank" if blank else "in" if takes[i] else "out",

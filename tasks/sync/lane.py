@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
@@ -140,6 +140,25 @@ class Lane:
         """The layout of the integration key alone: its texts have a column per key part, in the key's order."""
         plans = [replace(self.layout.pairs[p], index=n) for n, p in enumerate(self.layout.key_pairs)]
         return replace(self.layout, pairs=tuple(plans))
+
+    @cached_property
+    def _needed_parts(self) -> tuple[int, ...]:
+        optional = self.map.dataverse.optional
+        return tuple(
+            place
+            for place, p in enumerate(self.layout.key_pairs)
+            if self.layout.pairs[p].pair.dataverse not in optional
+        )
+
+    def keyed(self, parts: Sequence[str]) -> bool:
+        """Do these texts of the integration key name a row? Parts that may be empty are a value then."""
+        return all(parts) or all(parts[place] for place in self._needed_parts)
+
+    @cached_property
+    def optional_properties(self) -> frozenset[str]:
+        """F&O properties of the key that may be empty."""
+        optional = self.map.dataverse.optional
+        return frozenset(str(pair.fno) for pair in self.map.compared if pair.dataverse in optional)
 
     @cached_property
     def key_properties(self) -> tuple[str, ...]:

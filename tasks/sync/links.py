@@ -44,7 +44,8 @@ def new_links(
             lane.map.name,
             lane.company,
             lane.map.dataverse.table,
-            case.key or (key_text(parts, lane.company) if case.fno is not None or all(parts) else None),
+            case.key
+            or (key_text(parts, lane.company) if case.fno is not None or lane.keyed(parts) else None),
             layout_id=lane.layout_id,
             key_text=spelled(case, pairs, parts),
             **own,

@@ -33,6 +33,7 @@ class Sends(Creates):
             dict.fromkeys(part.split(".")[0] for part in lane.map.dataverse.key if "." in part)
         )
         bound = self.bind(comparison, at, key_columns)
+        optional = {part.split(".")[0] for part in lane.map.dataverse.optional}
         plain = [part for part in lane.map.dataverse.key if "." not in part]
         bodies = payload.to_dataverse(lane.layout, [there(work.cases[i].fno) for i in at], create=False)
         queries: list[dict[str, Any] | None] = []
@@ -42,6 +43,9 @@ class Sends(Creates):
                 parent = bound[column][place]
                 if isinstance(parent, Elsewhere):
                     parent = parent.id
+                if parent is None and column in optional:
+                    query[f"_{column}_value"] = None
+                    continue
                 if not isinstance(parent, str):
                     break
                 query[f"_{column}_value"] = parent

@@ -166,7 +166,9 @@ def _note(found: Verification, limit: int, difference: Difference) -> None:
 def _keys(lane: Lane, texts: np.ndarray[Any, np.dtype[np.object_]]) -> list[tuple[str, str]]:
     """(folded key, readable key) of rows; "" where part of the key is empty."""
     parts = texts[:, list(lane.layout.key_pairs)].tolist()
-    return [(key_text(each, lane.company), "/".join(each)) if all(each) else ("", "") for each in parts]
+    return [
+        (key_text(each, lane.company), "/".join(each)) if lane.keyed(each) else ("", "") for each in parts
+    ]
 
 
 def _spill_fno(

@@ -422,3 +422,86 @@ def test_rates_stand_behind_a_pair_that_three_parts_name() -> None:
     shop.in_fno("Rates", Type="Default", From="EUR", To="USD", Day="2", Rate="3")
     shop.sync()
     assert len(shop.rows("rates")) == 3
+
+
+# parts of a key that may be empty
+
+
+def settings_shop(**end: Any) -> Shop:
+    """Order settings of an item: for one site, for one colour, or for all of them."""
+    sites = a_map("Sites", "Sites", ("Site",), "sites", ["site_id"], fields=[("Site", "site_id")])
+    settings = a_map(
+        "Settings",
+        "Settings",
+        ("Item", "Site", "Color"),
+        "settings",
+        ["item", "site.site_id", "color"],
+        fields=[("Item", "item"), ("Site", "site.site_id"), ("Color", "color"), ("Days", "days")],
+        lookups={"site": {"table": "sites"}},
+        dataverse_end={"optional": ["site.site_id", "color"]} | end,
+    )
+    return Shop(
+        [sites, settings],
+        [fno_table("Sites", ("Site",)), fno_table("Settings", ("Item", "Site", "Color"), "Days")],
+        [
+            dataverse_table("sites", ("site_id",)),
+            # the service doesn't compare keys with an empty part: nothing but the engine keeps twins away
+            dataverse_table("settings", (), "item", "color", "days", points_at("site", "site")),
+        ],
+    )
+
+
+def settings_of(shop: Shop, table: str) -> set[tuple[str, str, str, str]]:
+    if table == "Settings":
+        names = ("Item", "Site", "Color", "Days")
+        return {(w, x, y, z) for w, x, y, z in ([r.get(n) or "" for n in names] for r in shop.rows(table))}
+    sites = {stored.id: stored.values["site_id"] for stored in shop.dataverse_memory.of("sites").values()}
+    rows = shop.rows(table)
+    return {
+        (r.get("item") or "", sites.get(str(r.get("site")), ""), r.get("color") or "", r.get("days") or "")
+        for r in rows
+    }
+
+
+def test_an_empty_part_of_a_key_is_a_value_of_it() -> None:
+    shop = settings_shop()
+    shop.in_fno("Sites", Site="1")
+    for site, color in (("", ""), ("1", ""), ("", "red"), ("1", "red")):
+        shop.in_fno("Settings", Item="A", Site=site, Color=color, Days=f"{site}{color}")
+    first = shop.in_dataverse("sites", site_id="1")
+    shop.in_dataverse("settings", item="A", site=first.id, days="1")
+    shop.in_dataverse("settings", item="a", days="")
+    shop.in_dataverse("settings", item="B", color="blue", days="5")
+    shop.in_dataverse("settings", color="no item", days="6")
+    shop.connect()
+    expected = {
+        ("A", "", "", ""),
+        ("A", "1", "", "1"),
+        ("A", "", "red", "red"),
+        ("A", "1", "red", "1red"),
+        ("B", "", "blue", "5"),
+    }
+    assert settings_of(shop, "Settings") == expected
+    in_dataverse = {(item.upper(), *rest) for item, *rest in settings_of(shop, "settings") if item}
+    assert in_dataverse == expected and len(shop.rows("settings")) == 6
+    assert verify(shop.session).differences == 0
+    shop.change(shop.one("settings", item="B"), days="7")
+    shop.change(shop.one("Settings", Site="", Color=""), Days="8")
+    shop.in_dataverse("settings", item="C", days="9")
+    shop.sync()
+    assert {("B", "", "blue", "7"), ("A", "", "", "8"), ("C", "", "", "9")} <= settings_of(shop, "Settings")
+    assert len(shop.rows("settings")) == 7 and shop.parked() == []
+    # a second installation pairs all of them again, and makes no twin
+    shop.writes()
+    again = settings_shop()
+    again.fno_memory.rows, again.dataverse_memory.rows = shop.fno_memory.rows, shop.dataverse_memory.rows
+    again.dataverse_memory.version = shop.dataverse_memory.version
+    again.connect()
+    assert again.writes() == []
+
+
+def test_a_key_without_optional_parts_waits_for_all_of_them() -> None:
+    shop = settings_shop(optional=[])
+    shop.in_dataverse("settings", item="B", color="blue", days="5")
+    shop.connect()
+    assert shop.rows("Settings") == []

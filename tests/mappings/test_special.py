@@ -244,3 +244,15 @@ def test_a_key_cannot_be_left_out(one_map: OneMap) -> None:
     fields = [{"fno": "ThingId", "dataverse": "new_id", "sensitive": True}]
     (problem,) = problems([one_map(fields=fields)])
     assert "part of the key" in problem
+
+
+def test_parts_of_a_key_that_may_be_empty_are_parts_of_it_and_leave_one(one_map: OneMap) -> None:
+    def given(*optional: str) -> Map:
+        end = {"table": "settings", "key": ["item", "color"], "optional": list(optional)}
+        return thing(one_map, "Settings", "settings", ["item", "color"], dataverse=end)
+
+    assert not problems([given("color")])
+    (unknown,) = problems([given("site")])
+    assert "site is no part of the key" in unknown
+    (nothing,) = problems([given("color", "item")])
+    assert "names nothing" in nothing
