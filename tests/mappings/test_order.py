@@ -84,6 +84,17 @@ def test_every_map_comes_after_what_it_needs(catalogue: Catalogue) -> None:
         assert edge.deferred or wave[edge.parent] < wave[edge.child], edge
 
 
+def test_lookups_alone_make_nine_waves(catalogue: Catalogue) -> None:
+    """What `after` and shared rows add comes on top: the rows of one account number, soft-deleted lines."""
+    by_lookup = ancestors(
+        tuple(edge for edge in catalogue.graph_edges() if edge.kind in ("lookup", "company"))
+    )
+    depth: dict[str, int] = {}
+    for name in sorted(catalogue.maps, key=lambda name: len(by_lookup.get(name, ()))):
+        depth[name] = 1 + max((depth[parent] for parent in by_lookup.get(name, ())), default=0)
+    assert max(depth.values()) == 9
+
+
 def test_only_self_references_and_known_cycles_are_patched_afterwards(catalogue: Catalogue) -> None:
     """A deferred reference costs a second write: it stays the exception."""
     deferred = {
