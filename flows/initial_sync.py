@@ -11,7 +11,6 @@ from flows.ordering import direct_parents
 from flows.record import conclude, recorded
 from flows.rounds import Future, collect, drain
 from flows.runner import sync_flow
-from mappings.errors import FatalError
 from mappings.model import Map
 from tasks.entity import entity_task
 from tasks.sync.session import Session, shared_session
@@ -40,7 +39,7 @@ def initial_sync(
         related: Also run the maps that the chosen ones depend on.
     """
     session = shared_session()
-    chosen = _scanned(session.selected(maps, areas=areas, solutions=solutions, related=related), maps)
+    chosen = session.selected(maps, areas=areas, solutions=solutions, related=related)
     for sync in chosen:
         session.companies_of(sync, companies)  # nothing starts if it is not said where
     parameters = {
@@ -61,23 +60,6 @@ def initial_sync(
         if mode != "link":
             report.add(drain(session, chosen, companies, report.run))
     return conclude(report, chosen)
-
-
-def _scanned(chosen: Sequence[Map], named: Sequence[str] | None) -> list[Map]:
-    """The maps that an initial sync can read: not those that carry request and answer, by events alone.
-
-    Raises:
-        FatalError: one of those is named, or nothing is left.
-    """
-    found = [sync for sync in chosen if sync.initial]
-    without = [sync.name for sync in chosen if not sync.initial]
-    if without and (not found or set(without) & set(named or ())):
-        raise FatalError(
-            f"{', '.join(without)}: carried by events alone, there is nothing to load",
-            code="no_initial_sync",
-            remedy="leave it out; the delta sync carries it",
-        )
-    return found
 
 
 def _load(session: Session, chosen: Sequence[Map], given: dict[str, Any]) -> list[tuple[str, Future]]:
