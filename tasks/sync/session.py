@@ -163,14 +163,6 @@ class Session:
         """
         return self._layout(sync)[0]
 
-    def layout(self, sync: Map) -> Layout:
-        """A map bound to live metadata, whatever the company.
-
-        Raises:
-            FatalError: metadata lacks what the map names.
-        """
-        return self._layout(sync)[0]
-
     def lanes(
         self, maps: Sequence[Map], companies: Sequence[str] | None = None, run: int | None = None
     ) -> list[Lane]:
