@@ -53,14 +53,12 @@ class Guess:
         """Everything, in the order in which parts need each other."""
         content = self.draft.content
         content |= self._head()
-        content["fno"], content["dataverse"] = self._fno(), {"table": self.table}
+        content["fno"], content["dataverse"] = self._fno(), {**self._end("dataverse"), "table": self.table}
         pairs = content["fields"] = self._pairs()
         company = self._company()
         if company:
             content["dataverse"]["company"] = company
         content["dataverse"]["key"] = self._key(pairs)
-        if self.twin:
-            content["dataverse"]["feeds"] = list(self.twin.dataverse.feeds)
         if self.leg.source_filter:
             self.draft.fno_filter(self.leg.source_filter, self.leg.at)
         if self.leg.reversed_filter:
@@ -118,8 +116,7 @@ class Guess:
 
     def _fno(self) -> dict[str, Any]:
         if self.twin:
-            kept = ("set", "entity", "key", "feeds", "modified", "unlisted")
-            return {name: value for name, value in self.base["fno"].items() if name in kept}
+            return self._end("fno")
         near = next(iter(self.known.of_source(self.leg.source)), None)
         if self.entity:
             if self.known.entity(self.leg.source) is None:
@@ -140,6 +137,11 @@ class Guess:
             "fno.set", f"“{self.leg.source}” is not published: the entity set may be {plural}, see $metadata"
         )
         return {"set": plural, "entity": entity}
+
+    def _end(self, end: str) -> dict[str, Any]:
+        """What the shipped map says of one side, but for what the leg says itself."""
+        said = ("filter", "filter_fields")
+        return {name: value for name, value in self.base.get(end, {}).items() if name not in said}
 
     def _pairs(self) -> list[dict[str, Any]]:
         pairs: list[dict[str, Any]] = []

@@ -160,15 +160,21 @@ def _row(columns: Mapping[str, Any], place: str) -> Row:
 
 def _parsed(content: bytes, place: str) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        value = json.loads(content.decode("utf-8-sig"))
+        json.dumps(value, ensure_ascii=False).encode()  # halves of characters can't be written anywhere
     except UnicodeDecodeError:
         raise MapError("is neither a zip nor text in UTF-8", file=place, code="damaged_file") from None
+    except UnicodeEncodeError:
+        raise MapError("holds half a character", file=place, code="damaged_file") from None
     except json.JSONDecodeError as error:
         raise MapError(
             f"is no JSON: {error.msg}", file=place, line=error.lineno, code="damaged_file"
         ) from None
+    except ValueError as error:
+        raise MapError(f"is no JSON: {error}", file=place, code="damaged_file") from None
     except RecursionError:
         raise MapError("is nested too deep", file=place, code="too_large") from None
+    return value
 
 
 def _too_large(place: str, limit: int) -> FatalError:

@@ -6,7 +6,6 @@ imported map with a part that a person must finish. `plain` gives the data of a 
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -212,4 +211,14 @@ def _scalar(value: str, *, flow: bool = True) -> str:
         and not (flow and _FLOW_SIGNS.search(value))
         and value.isprintable()
     )
-    return value if safe else json.dumps(value, ensure_ascii=not value.isprintable())
+    return value if safe else '"' + "".join(_escaped(sign) for sign in value) + '"'
+
+
+def _escaped(sign: str) -> str:
+    """A character inside double quotes."""
+    if sign in ('"', "\\"):
+        return f"\\{sign}"
+    if sign.isprintable():
+        return sign
+    code = ord(sign)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -69,6 +69,8 @@ def test_a_file_larger_than_any_solution_is_not_read(
         (b"[" * 100_000, "nested too deep"),
         (b'{"a": ', "no JSON"),
         (b'"text"', "no JSON object"),
+        (b"1" * 5000, "no JSON"),
+        (b'{"name": "\\ud800", "legs": []}', "half a character"),
         (b"[1]", "is no row"),
         (b"[]", "holds no row"),
         (b'{"legs": 3}', "no JSON list"),
