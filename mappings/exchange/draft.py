@@ -16,6 +16,8 @@ from mappings.model import Direction
 UNTRANSLATED = "to be translated"
 """In place of a filter that can't be translated: no OData, so the map can't run before somebody wrote one."""
 
+_EMPTY_DATES = ("1/1/1900", "01/01/1900", "1900-01-01", "1900-01-01T00:00:00Z")
+
 RemarkKind = Literal["assumed", "untranslated", "left out"]
 
 
@@ -69,35 +71,53 @@ class Draft:
         self.comment(f"fields.{index}", f"{told}: {why}")
         self.remark("left out", f"fields.{index}", f"{each.name}: {why}", each.at)
 
-    def pair(self, each: FieldMapping, *, exact: bool) -> dict[str, Any]:
+    def pair(self, each: FieldMapping, index: int, *, exact: bool) -> dict[str, Any]:
         """The field pair of a field mapping.
 
         Args:
-            exact: values are spelled as our maps spell them; else they are put right.
+            index: place of the pair among the map's pairs.
+            exact: values are spelled as our maps spell them; else they are put right, and those that can't be
+                are left out as a comment.
         """
         fno = self.spelling.of(each.source) or each.source if each.source else ""
         dataverse = each.destination
         if (named := split_several(dataverse)) is not None:
             dataverse = f"{named[0]}.{next(iter(named[1].values()))}"
+        default = each.default if exact or each.default is None else _truth(each.default)
         if not fno:
-            return {"dataverse": dataverse, "constant": each.default}
+            return {"dataverse": dataverse, "constant": default}
         if not dataverse:
-            return {"fno": fno, "constant": self._fno_value(fno, each.default or "", exact)}
+            return {"fno": fno, "constant": default if exact else self.spelling.value(fno, default or "")}
         found: dict[str, Any] = {"fno": fno, "dataverse": dataverse}
         if each.direction is not Direction.BOTH:
             found["direction"] = str(each.direction)
-        if each.values is not None:
-            truth = not exact and all(value.lower() in ("true", "false") for value in each.values.values())
-            found["values"] = {
-                self._fno_value(fno, name, exact): value.lower() if truth else value
-                for name, value in each.values.items()
-            }
-        if each.default is not None:
-            found["default"] = each.default
+        values = each.values if exact else self._values(each, fno, index)
+        if values is not None:
+            found["values"] = dict(values)
+        if default is not None:
+            found["default"] = default
         return found
 
-    def _fno_value(self, name: str, value: str, exact: bool) -> str:
-        return value if exact else self.spelling.value(name, value)
+    def _values(self, each: FieldMapping, fno: str, index: int) -> dict[str, str] | None:
+        """A value map in the spelling of both systems, without what no row can have."""
+        if each.values is None:
+            return None
+        members = self.spelling.members(fno)
+        found: dict[str, str] = {}
+        for name, value in each.values.items():
+            key = self.spelling.value(fno, name)
+            if members and key not in members:
+                self._left_value(each, index, name, f"{fno} has no such member")
+            elif name in _EMPTY_DATES and value.casefold() in ("", "blank"):
+                self._left_value(each, index, name, "an empty date is empty on both sides anyway")
+            else:
+                found[key] = _truth(value)
+        return found or None
+
+    def _left_value(self, each: FieldMapping, index: int, name: str, why: str) -> None:
+        told = f"value {name}: {each.values[name] if each.values else ''} of {each.name}"
+        self.comment(f"fields.{index}", f"left out: {told}: {why}")
+        self.remark("left out", f"fields.{index}", f"{told}: {why}", each.at)
 
     def fno_filter(self, text: str, at: str) -> None:
         """Translate the F&O filter, or keep it as a comment."""
@@ -107,11 +127,15 @@ class Draft:
         except MapError as error:
             self._untranslated("fno", text, error.problem, f"{at}.sourceFilter")
 
-    def dataverse_filter(self, text: str, at: str) -> None:
-        """Take the Dataverse filter, which is OData already, unless it is more than maps can use."""
+    def dataverse_filter(self, text: str, at: str, *, exact: bool) -> None:
+        """Take the Dataverse filter, which is OData already, unless it is more than maps can use.
+
+        Args:
+            exact: as it is written; else in the usual form.
+        """
         try:
-            filters.parse(text)
-            self.content["dataverse"]["filter"] = text
+            node = filters.parse(text)
+            self.content["dataverse"]["filter"] = text if exact else filter_text.odata(node)
         except MapError as error:
             self._untranslated("dataverse", text, error.problem, f"{at}.reversedSourceFilter")
 
@@ -121,3 +145,7 @@ class Draft:
         self.comment(place, f"the imported filter: {text}")
         self.comment(place, "write it in OData here; until then the map can't run")
         self.remark("untranslated", place, why, at)
+
+
+def _truth(value: str) -> str:
+    return value.lower() if value in ("True", "False") else value

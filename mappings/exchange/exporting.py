@@ -113,7 +113,7 @@ def _extension(each: Map) -> dict[str, Any]:
         given["lookups"] = {column: _more(lookup, ("table",)) for column, lookup in given["lookups"].items()}
     rest = []
     for pair, written in zip(each.fields, given.pop("fields"), strict=True):
-        if more := _more(written, CARRIED):
+        if more := more_than_carried(written):
             rest.append(
                 {
                     "sourceField": service_name(pair.fno or ""),
@@ -125,6 +125,11 @@ def _extension(each: Map) -> dict[str, Any]:
         given["fields"] = rest
     given["properties"] = sorted({pair.fno for pair in each.fields if pair.fno})
     return given
+
+
+def more_than_carried(written: Mapping[str, Any]) -> dict[str, Any]:
+    """What a field mapping has no place for."""
+    return _more(written, CARRIED)
 
 
 def _more(written: Mapping[str, Any], carried: Iterable[str]) -> dict[str, Any]:

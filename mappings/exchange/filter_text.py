@@ -28,23 +28,22 @@ _XPP: Mapping[type[Node], str] = {
 
 
 def odata(node: Node) -> str:
-    """A filter in OData, with no more parentheses than it needs."""
-    return _odata(node, 0)
+    """A filter in OData, with parentheses where `and` and `or` meet."""
+    return _odata(node, "")
 
 
-def _odata(node: Node, outer: int) -> str:
-    """`outer`: how tightly what stands around it binds: 0 nothing, 1 or, 2 and, 3 not."""
+def _odata(node: Node, outer: str) -> str:
+    """`outer`: the word that stands around it."""
     match node:
         case ast.BoolOp():
-            rank, word = (1, "or") if isinstance(node.op, ast.Or) else (2, "and")
-            # `and` inside `or` needs none, but readers are glad of them the other way round
-            text = f"{_odata(node.left, rank)} {word} {_odata(node.right, rank)}"
-            return f"({text})" if outer > rank else text
+            word = "or" if isinstance(node.op, ast.Or) else "and"
+            text = f"{_odata(node.left, word)} {word} {_odata(node.right, word)}"
+            return f"({text})" if outer not in ("", word) else text
         case ast.UnaryOp():
-            return f"not {_odata(node.operand, 3)}"
+            return f"not {_odata(node.operand, 'not')}"
         case ast.Compare(left=ast.Identifier() as column):
             text = f"{column.name} {_ODATA[type(node.comparator)]} {_odata_literal(node.right)}"
-            return f"({text})" if outer == 3 else text
+            return f"({text})" if outer == "not" else text
         case ast.Call(args=[ast.Identifier() as column, given]):
             return f"{node.func.name}({column.name},{_odata_literal(given)})"
     raise _strange(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mappings import filters
@@ -62,7 +62,7 @@ class Guess:
         if self.leg.source_filter:
             self.draft.fno_filter(self.leg.source_filter, self.leg.at)
         if self.leg.reversed_filter:
-            self.draft.dataverse_filter(self.leg.reversed_filter, self.leg.at)
+            self.draft.dataverse_filter(self.leg.reversed_filter, self.leg.at, exact=False)
         self._filter_fields(pairs)
         lookups = self._lookups(pairs)
         if lookups:
@@ -151,7 +151,7 @@ class Guess:
             if why:
                 self.draft.leave_out(len(pairs), each, why)
                 continue
-            pair = self.draft.pair(each, exact=False)
+            pair = self.draft.pair(each, len(pairs), exact=False)
             if each.source and self.draft.spelling.of(each.source) is None:
                 unknown.append(pair["fno"])
             pairs.append(pair | self._same_pair(pair))
@@ -174,17 +174,17 @@ class Guess:
         return self.twin is not None and any(pair.fno == COMPANY_PROPERTY for pair in self.twin.fields)
 
     def _same_pair(self, pair: dict[str, Any]) -> dict[str, Any]:
-        """What the shipped map says about the same pair and dual-write can't: else, always, sensitive."""
+        """What the shipped map says about the same pair and dual-write can't: else, always, sensitive, spelling."""
         for ours, written in zip(
             self.twin.fields if self.twin else (), self.base.get("fields", ()), strict=True
         ):
             if (ours.fno, ours.dataverse) == (pair.get("fno"), pair.get("dataverse")):
-                carried = exporting.CARRIED
-                return {
-                    name: value
-                    for name, value in written.items()
-                    if name not in carried and (name != "else" or "values" in pair)
-                }
+                more = exporting.more_than_carried(written)
+                if "values" not in pair:
+                    more.pop("else", None)
+                elif _folded(pair["values"]) == _folded(written.get("values", {})):
+                    more["values"] = written["values"]
+                return more
         return {}
 
     def _company(self) -> str | None:
@@ -320,3 +320,7 @@ def spelling_of(known: Known, source: str) -> Spelling:
     }
     entity = known.entity(source) or known.entity_like(source)
     return Spelling(entity, sorted(properties), known.entities.enums)
+
+
+def _folded(values: Mapping[str, str]) -> dict[str, str]:
+    return {name.casefold(): value.casefold() for name, value in values.items()}

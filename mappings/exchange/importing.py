@@ -159,7 +159,7 @@ def _merged(leg: Leg, extension: Mapping[str, Any], known: Known, place: str) ->
         if each.odd:
             draft.leave_out(len(pairs), each, each.odd)
             continue
-        pair = draft.pair(each, exact=True) | more.get((each.source, each.destination), {})
+        pair = draft.pair(each, len(pairs), exact=True) | more.get((each.source, each.destination), {})
         lookup = lookups.get(str(pair.get("dataverse")).partition(".")[0])
         if lookup is not None and each.related and "tables" not in lookup:
             lookup["table"] = each.related
@@ -178,5 +178,5 @@ def _merged(leg: Leg, extension: Mapping[str, Any], known: Known, place: str) ->
     elif leg.source_filter:
         draft.fno_filter(leg.source_filter, leg.at)
     if leg.reversed_filter:
-        draft.dataverse_filter(leg.reversed_filter, leg.at)
+        draft.dataverse_filter(leg.reversed_filter, leg.at, exact=True)
     return draft

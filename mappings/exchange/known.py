@@ -6,6 +6,7 @@ it leaves open is filled from here, and the import says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from odata_query import ast
@@ -129,8 +130,11 @@ class Spelling:
         return self._enums.get(known.enum, {}) if known and known.enum else {}
 
     def value(self, name: str, value: str) -> str:
-        """A value of a property: members of its enum in their own spelling."""
-        return next((each for each in self.members(name) if each.casefold() == value.casefold()), value)
+        """A value of a property: members of its enum in their own spelling; ``blank`` is what an empty one holds."""
+        members = {_squeezed(member): member for member in self.members(name)}
+        if members and _squeezed(value) not in members and value.casefold() in ("", "blank"):
+            return next(iter(members.values()))
+        return members.get(_squeezed(value), value)
 
     def filter(self, node: Node) -> Node:
         """A filter with properties and members as F&O spells them; numbers of members become the members."""
@@ -157,3 +161,8 @@ class Spelling:
         if isinstance(literal, ast.Boolean) and {"No", "Yes"} <= self.members(name).keys():
             return ast.String("Yes" if literal.val == "true" else "No")
         return literal
+
+
+def _squeezed(value: str) -> str:
+    """A member without what people write differently: ``non-Specific`` is NonSpecific."""
+    return re.sub(r"[\W_]+", "", value).casefold()

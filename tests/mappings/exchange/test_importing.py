@@ -227,3 +227,41 @@ def test_legs_of_a_project_document_are_read_too(imported: Import) -> None:
     task = {"order": 1, "legs": GROUPS["legs"]}
     (back,) = imported({"name": "p", "entityMappingTasks": [task]})
     assert back.map.name == "Customer groups"
+
+
+def test_values_that_no_row_can_have_are_left_out_and_others_put_right(imported: Import) -> None:
+    document = mapping(
+        "Employment per company",
+        "cdm_employments",
+        [
+            field("PERSONNELNUMBER", "cdm_employmentnumber"),
+            field("WORKERTYPE", "cdm_workertype", 1,
+                  valueTransforms=[value_map(employee="1", CONTRACTOR="2", both="1")]),
+            field("VALIDTO", "cdm_validto", valueTransforms=[{"transformType": "ValueMap",
+                  "valueMap": {"1/1/1900": "blank"}}]),
+            field("", "cdm_isactive", 1, valueTransforms=[default("True")]),
+        ],
+    )  # fmt: skip
+    (back,) = imported(document)
+    pairs = {pair.dataverse: pair for pair in back.map.fields}
+    assert pairs["cdm_workertype"].values == {"Employee": "1", "Contractor": "2"}
+    assert pairs["cdm_validto"].values is None
+    assert pairs["cdm_isactive"].constant == "true"
+    left = [remark.text for remark in back.remarks if remark.kind == "left out"]
+    assert len(left) == 2 and "value both: 1" in left[0] and "an empty date is empty" in left[1]
+    assert "# left out: value both: 1 of WORKERTYPE" in back.text()
+
+
+def test_blank_means_the_member_that_an_empty_field_holds(imported: Import) -> None:
+    transform = {"transformType": "ValueMap", "valueMap": {"blank": "3", "full-Time": "1"}}
+    (back,) = imported(
+        mapping(
+            "Position type",
+            "cdm_positiontypes",
+            [
+                field("POSITIONTYPEID", "cdm_name"),
+                field("CLASSIFICATION", "cdm_classification", valueTransforms=[transform]),
+            ],
+        )
+    )
+    assert back.map.fields[1].values == {"None": "3", "FullTime": "1"}
