@@ -32,6 +32,7 @@ class Case:
         searched: The counterpart was looked for by key already and is not there.
         referred: What the F&O row says about where it comes from was asked already.
         stamp: The Dataverse row was paired without its key or company; both are written to it.
+        revived: The Dataverse row was deactivated on our word, and its F&O row is back: it becomes active again.
         adopted: Sides whose row stood outside the map's filter and is taken over: it gets the map's constants.
         attempts: How often this case was sent back to be read again in this drain.
         refusals: How often a create of this case was refused in this drain.
@@ -51,6 +52,7 @@ class Case:
     searched: bool = False
     referred: bool = False
     stamp: bool = False
+    revived: bool = False
     adopted: set[SideName] = field(default_factory=set)
     attempts: int = 0
     refusals: int = 0
@@ -137,6 +139,7 @@ class Work:
     again: list[int] = field(default_factory=list)
     unlink: list[int] = field(default_factory=list)
     detach: list[int] = field(default_factory=list)
+    let_go: list[int] = field(default_factory=list)
     unsettled: set[int] = field(default_factory=set)
     kept_parked: set[int] = field(default_factory=set)
     held: set[int] = field(default_factory=set)

@@ -41,10 +41,12 @@ class Decision(StrEnum):
     CREATE_FNO = "create-fno"
     DELETE_DATAVERSE = "delete-dataverse"
     DELETE_FNO = "delete-fno"
+    DEACTIVATE = "deactivate"  # in Dataverse, where the map says so instead of a delete
     RECREATE_DATAVERSE = "recreate-dataverse"
     RECREATE_FNO = "recreate-fno"
     PAIR = "pair"
     DETACH = "detach"
+    LET_GO = "let-go"  # gone from one side and kept on the other: from now on only the key binds them
     UNLINK = "unlink"
     SKIP = "skip"
     HOLD = "hold"  # a delete that is not believed, or too many of them: a person decides

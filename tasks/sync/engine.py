@@ -21,14 +21,16 @@ from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.counterparts import Counterparts
 from tasks.sync.creates import chosen_ids
-from tasks.sync.diff import PRESENCE, Decision, Merge, Seen, merge
+from tasks.sync.diff import Decision, Merge, merge
 from tasks.sync.duplicates import dispute
 from tasks.sync.evidence import Evidence
 from tasks.sync.kept import given_up
 from tasks.sync.lane import Lane
+from tasks.sync.leaving import Leaving
 from tasks.sync.lookups import Lookups
 from tasks.sync.mode import Mode
 from tasks.sync.notes import Notes
+from tasks.sync.policy import Policy
 from tasks.sync.record import Recorder
 from tasks.sync.sends import Sends
 from tasks.transform.canonical import canonical_fno
@@ -53,7 +55,9 @@ class Engine:
         self.sends = Sends(lane, self.lookups, self.comparer, self.notes)
         self.claims = Claims(lane)
         self.counterparts = Counterparts(lane, self.comparer, self.sends, self.claims, self.dataverse_columns)
-        self.evidence = Evidence(lane, self.notes, self.sends)
+        self.leaving = Leaving(lane)
+        self.policy = Policy(lane, self.mode, self.leaving)
+        self.evidence = Evidence(lane, self.notes, self.sends, self.leaving)
         self.recorder = Recorder(lane, lease, self.notes, self.comparer)
 
     # the whole way
@@ -96,10 +100,7 @@ class Engine:
         dispute(self.lane, cases, comparison)
         self.claims.dispute(cases, comparison)
         seen = self.comparer.seen(cases, comparison)
-        decisions = [
-            Decision.SKIP if case.disputed else self._adapt(case, each, PRESENCE.get(each, Decision.SKIP))
-            for case, each in zip(cases, seen, strict=True)
-        ]
+        decisions = [self.policy.decide(case, each) for case, each in zip(cases, seen, strict=True)]
         work = Work(cases, comparison, decisions, None, [])
         if self.counterparts.search(work):
             # a counterpart was found by key: the same cases are judged again, now with it
@@ -108,36 +109,6 @@ class Engine:
         if self.evidence.judge(work):
             return self._decide(cases)
         return work
-
-    def _adapt(self, case: Case, seen: tuple[bool, Seen, Seen], decision: Decision) -> Decision:
-        """Bend a decision to the directions and policies of the map and to the mode of the run."""
-        sync = self.lane.map
-        if (
-            decision is Decision.SKIP
-            and seen[0] is False
-            and Seen.LEFT in seen[1:]
-            and case.fno
-            and case.dataverse
-        ):
-            if not sync.adopt:
-                return Decision.SKIP
-            outside: tuple[tuple[SideName, Seen], ...] = (("fno", seen[1]), ("dataverse", seen[2]))
-            case.adopted = {side for side, how in outside if how is Seen.LEFT}
-            return Decision.PAIR
-        if decision is Decision.DELETE_FNO and not sync.to_fno:
-            return Decision.RECREATE_DATAVERSE
-        if decision is Decision.DELETE_DATAVERSE and not sync.to_dataverse:
-            return Decision.RECREATE_FNO
-        if decision is Decision.RECREATE_FNO and not sync.to_fno:
-            # a one-way row is gone at its source: what the target changed meanwhile can't bring it back
-            return Decision.DELETE_DATAVERSE
-        if decision is Decision.RECREATE_DATAVERSE and not sync.to_dataverse:
-            return Decision.DELETE_FNO
-        if decision is Decision.CREATE_DATAVERSE and not (sync.to_dataverse and self.mode.create_dataverse):
-            return Decision.SKIP
-        if decision is Decision.CREATE_FNO and not (sync.to_fno and self.mode.create_fno):
-            return Decision.SKIP
-        return decision
 
     @property
     def dataverse_columns(self) -> list[str]:
@@ -171,14 +142,17 @@ class Engine:
             self.sends.delete(work, i, "dataverse")
         for i in at[Decision.DELETE_FNO]:
             self.sends.delete(work, i, "fno")
+        for i in at[Decision.DEACTIVATE]:
+            self.sends.deactivate(work, i)
         for i in at[Decision.SKIP]:
             self._skip(work, i)
         work.unlink.extend(at[Decision.UNLINK])
         work.detach.extend(at[Decision.DETACH])
+        work.let_go.extend(at[Decision.LET_GO])
         lane.counts.count(
             detached=sum(
                 (link := work.cases[i].link) is not None and link.state != "detached"
-                for i in at[Decision.DETACH]
+                for i in (*at[Decision.DETACH], *at[Decision.LET_GO])
             )
         )
 
@@ -229,6 +203,7 @@ class Engine:
         )
         found = self._confine(found)
         for i in at:
+            work.cases[i].revived = self.leaving.is_back(work.cases[i])
             self._confine_stamps(work.cases[i])
         self._give_up(work, at, found)
         work.merges, work.merge_rows = found, at
@@ -259,7 +234,7 @@ class Engine:
     def _confine_stamps(self, case: Case) -> None:
         """Key, company and constants of a row that is paired or taken over are writes as well."""
         if not self.mode.update_dataverse:
-            case.stamp = False
+            case.stamp = case.revived = False
             case.adopted.discard("dataverse")
         if not self.mode.update_fno:
             case.adopted.discard("fno")

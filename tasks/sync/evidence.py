@@ -18,6 +18,7 @@ from tasks.sync.brake import allowance
 from tasks.sync.cases import Work, relink
 from tasks.sync.diff import Decision
 from tasks.sync.lane import Lane
+from tasks.sync.leaving import Leaving, row_of
 from tasks.sync.notes import Notes
 from tasks.sync.sends import Sends
 
@@ -30,6 +31,7 @@ DOUBTFUL = frozenset(
     {
         Decision.DELETE_DATAVERSE,
         Decision.DELETE_FNO,
+        Decision.DEACTIVATE,
         Decision.RECREATE_DATAVERSE,
         Decision.RECREATE_FNO,
     }
@@ -48,10 +50,11 @@ class Sight(Enum):
 class Evidence:
     """Judges the deletes of one lane's batches."""
 
-    def __init__(self, lane: Lane, notes: Notes, sends: Sends) -> None:
+    def __init__(self, lane: Lane, notes: Notes, sends: Sends, leaving: Leaving) -> None:
         self._lane = lane
         self._notes = notes
         self._sends = sends
+        self._leaving = leaving
 
     def judge(self, work: Work) -> bool:
         """Hold or confirm what claims to be gone; True when rows turned out to live on and must be judged again."""
@@ -70,7 +73,7 @@ class Evidence:
         gone_fno = [
             i
             for i, decision in enumerate(work.decisions)
-            if decision in (Decision.DELETE_DATAVERSE, Decision.RECREATE_FNO)
+            if decision in (Decision.DELETE_DATAVERSE, Decision.DEACTIVATE, Decision.RECREATE_FNO)
         ]
         gone_dataverse = [
             i
@@ -109,7 +112,7 @@ class Evidence:
         lane = self._lane
         target: SideName = "dataverse" if gone_from == "fno" else "fno"
         kind = Decision.DELETE_DATAVERSE if target == "dataverse" else Decision.DELETE_FNO
-        deletes = [i for i in at if work.decisions[i] is kind]
+        deletes = [i for i in at if work.decisions[i] in (kind, Decision.DEACTIVATE)]
         policy = lane.map.delete.to_dataverse if target == "dataverse" else lane.map.delete.to_fno
         with lane.store.read() as state:
             approved = state.approved(lane.pair, lane.map.name, lane.company, gone_from, lane.seams.now())
@@ -130,10 +133,13 @@ class Evidence:
             )
             return
         if policy != "propagate":
-            # `deactivate` is not carried out yet: leaving the row alone is the safe half of it, deleting it never is
+            # what left its filter is still there, and was decided about by another rule
             for i in deletes:
-                work.decisions[i] = Decision.DETACH
-            return
+                if row_of(work.cases[i], gone_from) is None:
+                    work.decisions[i] = (
+                        self._leaving.gone(work.cases[i]) if target == "dataverse" else Decision.LET_GO
+                    )
+            deletes = [i for i in deletes if work.decisions[i] is not Decision.LET_GO]
         if not deletes or approved >= len(deletes):
             return
         with lane.store.read() as state:
@@ -149,8 +155,8 @@ class Evidence:
                 code="delete_brake",
                 message=f"{gone} row(s) of map {lane.map.name!r}"
                 + (f", company {lane.company}," if lane.company else "")
-                + f" were deleted in {_name(gone_from)}; with {done} in the last 24 hours this is more than"
-                f" {allowance(lane, paired)} of {paired} paired rows",
+                + f" were deleted in {_name(gone_from)}, or left the filter there; with {done} in the last 24 hours this is more"
+                f" than {allowance(lane, paired)} of {paired} paired rows",
                 remedy=f"look at `dualflow deletes list`, then {self._approve} or restore the rows",
             )
 

@@ -117,8 +117,9 @@ class _Scan:
                 if taken:
                     self.entries.append(entry(lane, "fno", name, "upsert"))
                 continue
-            if link.fno_key is not None and link.fno_key != lane.fno_address(row):
-                # another row with the same integration key, or this one under another key: to be told when both are read
+            if link.fno_key != lane.fno_address(row):
+                # another row with the same integration key, this one under another key, or one that was given up:
+                # to be told when both are read
                 same = link.fno_row == fno_row_id(row)
                 if same:
                     self.seen.add(link.id)
@@ -126,6 +127,8 @@ class _Scan:
                     self.entries.append(entry(lane, "fno", name, "upsert"))
                 continue
             self.seen.add(link.id)
+            if link.state == "detached" and link.dataverse_id is None:
+                continue  # given up: only a row of Dataverse with its key brings it back
             # a filter can change too: then rows leave or come back that are as they were
             left = link.state == "paired" and not taken
             came_back = self.map_changed and link.state == "detached" and taken

@@ -92,10 +92,13 @@ class Notes:
         *,
         field: str = "",
         kind: ParkedKind = "parked",
+        under: SideName | None = None,
     ) -> None:
         """List a row that can't be synced now, with what to do about it."""
         lane, case = self._lane, work.cases[i]
         side, row = self.row(case)
+        if under == "dataverse" and case.dataverse is not None:
+            side, row = under, str(case.dataverse[lane.dataverse_table.id_column])
         work.unsettled.add(i)
         work.parked.append(
             ParkedRow(
@@ -267,6 +270,8 @@ class Notes:
             f"{self._about(work, i)}: gone from {name}, and held: {message}",
             remedy,
             kind="held_delete",
+            # under the side where it would be deleted
+            under="dataverse" if gone_from == "fno" else "fno",
         )
 
     # waiting

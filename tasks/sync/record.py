@@ -21,7 +21,7 @@ from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.compare import Comparer
-from tasks.sync.diff import Digests
+from tasks.sync.diff import Decision, Digests
 from tasks.sync.duplicates import linked_name, taken
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.images import is_image
@@ -242,6 +242,10 @@ class Recorder:
             else:
                 results.updated(send, outcome, held)
                 self._count_kept(work, results, send)
+                if work.decisions[i] is Decision.DEACTIVATE:
+                    # it counts as what it stands for: so many a day, and no more without a word
+                    results.let_go(i)
+                    results.deleted["dataverse"] = results.deleted.get("dataverse", 0) + 1
             if held is not None:
                 results.count_normalized(self._notes, send, held)
             self._notes.history(work, i, kind, send.side, send.pairs)

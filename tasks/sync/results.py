@@ -33,7 +33,7 @@ class Results:
         self.again: set[int] = set(work.again)
         self.unlink: set[int] = set(work.unlink)
         self.deleted: dict[SideName, int] = {}
-        self._touched: set[int] = set(work.detach)
+        self._touched: set[int] = {*work.detach, *work.let_go}
         self._written: set[tuple[int, SideName]] = set()
         self._inserts: list[int] = []
         self.look_again: set[int] = set()
@@ -46,6 +46,24 @@ class Results:
             link = self.links[i]
             if link is not None:
                 self.links[i] = replace(link, state="detached")
+        for i in work.let_go:
+            self.let_go(i)
+
+    def let_go(self, i: int) -> None:
+        """A row stays on one side although it is gone from the other, or left its filter there: nothing flows any more.
+
+        Where it is gone the link forgets its name there, so that nobody looks for it again; a row with the same key brings it back.
+        """
+        link, case = self.links[i], self.work.cases[i]
+        if link is None:
+            return
+        self._touched.add(i)
+        link = replace(link, state="detached")
+        if case.fno is None:
+            link = replace(link, fno_key=None, fno_row=None, fno_version=None, intent_fno=None, raw_fno=None)
+        if case.dataverse is None:
+            link = replace(link, dataverse_id=None, dataverse_version=None, intent_dataverse=None)
+        self.links[i] = link
 
     # decisions that need no answer
 

@@ -14,6 +14,7 @@ from tasks.connectors.side import Operation, SideName
 from tasks.sync.cases import Send, Work, version_of
 from tasks.sync.creates import Creates
 from tasks.sync.diff import Flags, Merge
+from tasks.sync.leaving import ACTIVE, INACTIVE, STATE
 from tasks.sync.lookups import Elsewhere
 from tasks.sync.parts import there
 from tasks.transform import payload
@@ -69,7 +70,10 @@ class Sends(Creates):
         places = [
             place
             for place in range(len(at))
-            if units[place].any() or (case := work.cases[at[place]]).stamp or "dataverse" in case.adopted
+            if units[place].any()
+            or (case := work.cases[at[place]]).stamp
+            or case.revived
+            or "dataverse" in case.adopted
         ]
         if not places:
             return
@@ -95,7 +99,9 @@ class Sends(Creates):
                 body.update(self._dataverse_stamp(owner=False))
             if case.stamp or "dataverse" in case.adopted:
                 body.update(lane.layout.constants_to_dataverse)
-            elif not sent[k].any():
+            if case.revived:
+                body[STATE] = ACTIVE
+            if not body:
                 continue
             dataverse = there(case.dataverse)
             operation = Operation(
@@ -150,6 +156,13 @@ class Sends(Creates):
                 np.zeros(lane.pairs, dtype=bool),
             )
         )
+
+    def deactivate(self, work: Work, i: int) -> None:
+        """Take a Dataverse row out of use; what it holds stays. The service chooses the status reason that goes with it."""
+        lane, row = self._lane, there(work.cases[i].dataverse)
+        address = str(row[lane.dataverse_table.id_column])
+        operation = Operation("update", {STATE: INACTIVE}, address=address, version=version_of(row))
+        work.sends.append(Send(i, "dataverse", operation, np.zeros(lane.pairs, dtype=bool)))
 
     # parts
 

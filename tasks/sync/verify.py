@@ -252,9 +252,16 @@ def _judge_alone(
     lane: Lane, claims: Claims, alone: Sequence[tuple[str, Row]], found: Verification, limit: int
 ) -> None:
     """Rows without a counterpart in F&O; one that another map has is that map's affair."""
+    if not alone:
+        return
     held = claims.held([row for _, row in alone])
-    for name, row in alone:
-        if str(row[lane.dataverse_table.id_column]) in held:
+    ids = [str(row[lane.dataverse_table.id_column]) for _, row in alone]
+    with lane.store.read() as state:
+        links = state.links_by_id(lane.pair, lane.map.name, lane.company, ids)
+    # deletes that the map doesn't propagate leave rows behind
+    given_up = {id_ for id_, link in links.items() if link.state == "detached" and link.fno_key is None}
+    for (name, _), id_ in zip(alone, ids, strict=True):
+        if id_ in held or id_ in given_up:
             found.out_of_scope += 1
         elif lane.map.to_fno:
             _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_fno"))
@@ -270,9 +277,9 @@ def _judge_unmet(
     with lane.store.read() as state:
         links = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key, _ in unmet])
     let_go = {key: {id_column: link.dataverse_id} for key, link in links.items() if link.state == "detached"}
-    held = claims.held(list(let_go.values()))
+    held = claims.held([row for row in let_go.values() if row[id_column] is not None])
     for key, name in unmet:
-        if key in let_go and let_go[key][id_column] in held:
+        if key in let_go and (let_go[key][id_column] is None or let_go[key][id_column] in held):
             found.out_of_scope += 1
         else:
             _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_dataverse"))

@@ -9,10 +9,14 @@ from typing import Any, Literal
 import pytest
 
 from mappings.errors import FatalError
+from mappings.metadata import Column
 from tasks.connectors.side import IncompleteRead, Row
 from tasks.sync.approval import approve, held
+from tasks.sync.seams import Crash
+from tasks.sync.verify import verify
 from tasks.sync.work import delta_sync, poll
 from tests.engine.memory import MemorySide, Stored
+from tests.engine.test_rules_connection import filtered
 from tests.engine.trade import Trade, customers_map
 
 Side = Literal["fno", "dataverse"]
@@ -506,3 +510,252 @@ def test_a_parent_that_rows_still_name_is_parked_and_goes_when_they_are_gone(sid
     w.clock.forward(days=2)
     w.sync("Groups")
     assert w.in_dataverse("G1", table="new_groups") is None and w.parked() == []
+
+
+# other policies than propagate
+
+
+def test_deletes_that_a_map_ignores_leave_the_row_alone_for_good() -> None:
+    w = stocked(customers_of=customers_map(delete={"to-dataverse": "ignore", "to-fno": "ignore"}))
+    in_fno, in_dataverse = rows(w, "fno"), rows(w, "dataverse")
+    for row in in_fno[:5]:  # no brake: nothing is written
+        w.remove(row)
+    for row in in_dataverse[5:10]:
+        w.remove(row)
+    for _ in range(2):
+        w.sync("Customers")
+    # what is left is nobody's copy any more: it may be edited, and makes nothing again
+    w.change(in_dataverse[0], new_name="an archive")
+    w.change(in_fno[5], Name="an archive")
+    for _ in range(2):
+        w.sync("Customers")
+    assert w.writes() == [] and w.parked() == [] and w.conflicts() == []
+    assert len(rows(w, "fno")) == len(rows(w, "dataverse")) == 7
+    assert set(states(w).values()) == {"running"}
+    asked = w.fno.requests["read"]
+    w.sync("Customers")
+    assert w.fno.requests["read"] == asked, "nobody looks for what was given up"
+    found = verify(w.session, ["Customers"])
+    assert (found.differences, found.out_of_scope) == (0, 10)
+
+    # made again under its key, it is a pair once more
+    w.customer("C000", Name="back")
+    w.contact("C005", name="back too", status=1)
+    for _ in range(2):
+        w.sync("Customers")
+    assert in_dataverse[0].values["new_name"] == "back"
+    assert {in_fno[5].values["Name"], w.in_dataverse("C005").values["new_name"]} <= {"an archive", "back too"}  # type: ignore[union-attr]
+    assert in_fno[5].values["Name"] == w.in_dataverse("C005").values["new_name"]  # type: ignore[union-attr]
+
+
+def deactivating(customers: int = 12, **changes: Any) -> Trade:
+    """Customers that are deactivated in Dataverse when they go in F&O."""
+    state = Column("statecode", "option", members=("0", "1"))
+    changes = {"delete": {"to-dataverse": "deactivate"}, **changes}
+    w = stocked(customers, customers_map(**changes), more=[state])
+    for row in (*rows(w, "dataverse"), *rows(w, "dataverse", "demf")):
+        row.values["statecode"] = 0
+    w.writes()
+    return w
+
+
+def active(w: Trade) -> list[str]:
+    """Accounts of a company that are in use in Dataverse."""
+    return [row.values["new_account"] for row in rows(w, "dataverse") if row.values["statecode"] == 0]
+
+
+def test_a_row_that_goes_is_deactivated_where_the_map_says_so() -> None:
+    w = deactivating()
+    w.remove(rows(w, "fno")[0])
+    w.sync("Customers")
+    (write,) = w.dataverse_memory.writes()
+    assert write.had_version and write.kind == "update" and write.values == {"statecode": 1}
+    w.writes()
+    contact = rows(w, "dataverse")[0]
+    assert contact.values["new_name"] == "usmf 0", "what it holds stays"
+    with w.store.read() as state:
+        assert state.count_links(w.session.pair, "Customers", "usmf", "detached") == 1
+        assert state.deleted_since(w.session.pair, "Customers", "usmf", "dataverse", w.clock.now) == 1
+    # somebody's edit of it makes nothing in F&O
+    w.change(contact, new_name="an archive")
+    for _ in range(2):
+        w.sync("Customers")
+    assert w.writes() == [] and w.in_fno("C000") is None and w.parked() == []
+    found = verify(w.session, ["Customers"])
+    assert (found.differences, found.out_of_scope) == (0, 1)
+
+
+@pytest.mark.parametrize("as_it_was", [True, False])
+def test_a_row_that_is_restored_is_active_again(as_it_was: bool) -> None:
+    w = deactivating()
+    w.remove(rows(w, "fno")[0])
+    w.sync("Customers")
+    assert "C000" not in active(w)
+    contact = rows(w, "dataverse")[0]
+    w.writes()
+    w.customer("C000", Name="usmf 0" if as_it_was else "restored")
+    w.sync("Customers")
+    assert "C000" in active(w)
+    assert contact.values["new_name"] == ("usmf 0" if as_it_was else "restored")
+    assert len(w.writes()) == 1
+    w.change(contact, new_name="edited")
+    w.sync("Customers")
+    assert w.in_fno("C000").values["Name"] == "edited"  # type: ignore[union-attr]
+
+
+def test_deactivating_stands_behind_the_same_brake_and_evidence() -> None:
+    w = deactivating()
+    for row in rows(w, "fno")[:4]:
+        w.remove(row)
+    hide(w, "fno", *rows(w, "fno", "demf"), group(w, "fno", "demf"))
+    w.sync("Customers")
+    assert w.writes() == [] and set(states(w).values()) == {"error"}
+    let_go(w)
+    w.sync("Customers")
+    assert len(w.writes()) == 4 and len(active(w)) == 8
+    assert states(w) == {"usmf": "running", "demf": "error"}
+
+
+def test_an_edit_beats_a_deactivation() -> None:
+    w = deactivating()
+    w.remove(rows(w, "fno")[0])
+    w.change(rows(w, "dataverse")[0], new_name="edited")
+    w.sync("Customers")
+    assert len(active(w)) == 12 and w.in_fno("C000").values["Name"] == "edited"  # type: ignore[union-attr]
+
+    # also one that comes between our look and our write
+    w.remove(rows(w, "fno")[1])
+
+    def meanwhile(point: str) -> None:
+        if point == "intent":
+            w.failpoint = lambda _: None
+            w.change(rows(w, "dataverse")[1], new_name="just now")
+
+    w.failpoint = meanwhile
+    w.sync("Customers")
+    assert len(active(w)) == 12 and w.in_fno("C001").values["Name"] == "just now"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("point", ["intent", "written"])
+def test_a_crash_while_deactivating_changes_nothing_about_the_end(point: str) -> None:
+    w = deactivating()
+    w.remove(rows(w, "fno")[0])
+
+    def die(at: str) -> None:
+        if at == point:
+            raise Crash
+
+    w.failpoint = die
+    with pytest.raises(Crash):
+        w.sync("Customers")
+    w.failpoint = lambda _: None
+    for _ in range(2):
+        w.sync("Customers")
+    assert len(active(w)) == 11 and len(w.writes()) == 1
+    with w.store.read() as state:
+        (link,) = [
+            each
+            for each in state.iterate_links(w.session.pair, "Customers", "usmf", 0, 100)
+            if each.state == "detached"
+        ]
+    assert link.intent_dataverse is None and link.fno_key is None
+
+
+@pytest.mark.parametrize("states", [None, ("0", "1", "2")])
+def test_a_table_whose_states_mean_something_else_is_refused(states: tuple[str, ...] | None) -> None:
+    more = [] if states is None else [Column("statecode", "option", members=states)]
+    w = Trade(customers_map(delete={"to-dataverse": "deactivate"}), more=more)
+    w.customer("C1")
+    (one, _) = w.initial("Customers")
+    assert (one.verdict, one.code) == ("failed", "no_inactive_state") and "new_customers" in one.message
+    assert w.writes() == []
+
+
+# leaving the filter
+
+
+def leaving(on_leave: str, **changes: Any) -> Trade:
+    """Organizations; persons leave the filter."""
+    w = Trade(
+        filtered(on_leave=on_leave, **changes), more=[Column("statecode", "option", members=("0", "1"))]
+    )
+    for number in range(12):
+        w.customer(f"C{number:03}", Name=f"usmf {number}", Kind="Organization")
+    w.connect("Customers")
+    for row in rows(w, "dataverse"):
+        row.values["statecode"] = 0
+    w.writes()
+    return w
+
+
+@pytest.mark.parametrize("on_leave", ["detach", "deactivate", "delete"])
+def test_a_row_that_leaves_its_filter_in_fno(on_leave: str) -> None:
+    w = leaving(on_leave)
+    row = rows(w, "fno")[0]
+    w.change(row, Kind="Person")
+    for _ in range(2):
+        w.sync("Customers")
+    written = w.writes()
+    left = rows(w, "dataverse")
+    if on_leave == "delete":
+        assert [(table, kind) for table, kind, _ in written] == [("new_customers", "delete")]
+        assert len(left) == 11
+    elif on_leave == "deactivate":
+        assert written == [("new_customers", "update", {"statecode": 1})] and "C000" not in active(w)
+    else:
+        assert written == [] and len(active(w)) == 12
+    w.change(row, Name="edited outside")
+    w.sync("Customers")
+    assert w.writes() == []
+    w.change(row, Kind="Organization")
+    for _ in range(2):
+        w.sync("Customers")
+    contact = w.in_dataverse("C000")
+    assert contact is not None and contact.values["new_name"] == "edited outside"
+    assert not contact.values.get("statecode") and w.parked() == []
+
+
+@pytest.mark.parametrize("on_leave", ["detach", "deactivate", "delete"])
+def test_a_row_that_leaves_its_filter_in_dataverse(on_leave: str) -> None:
+    """F&O knows no inactive rows: there only `delete` writes anything."""
+    w = leaving(on_leave)
+    w.change(rows(w, "dataverse")[0], new_type=1)
+    for _ in range(2):
+        w.sync("Customers")
+    assert deletes(w) == (["Customers"] if on_leave == "delete" else [])
+    assert len(rows(w, "fno")) == (11 if on_leave == "delete" else 12)
+    assert len(active(w)) == 12
+
+
+def test_an_edit_of_the_other_side_keeps_a_row_that_leaves() -> None:
+    w = leaving("delete")
+    w.change(rows(w, "fno")[0], Kind="Person")
+    w.change(rows(w, "dataverse")[0], new_name="still in use")
+    for _ in range(2):
+        w.sync("Customers")
+    assert w.writes() == [] and len(rows(w, "dataverse")) == 12
+
+
+def test_rows_that_leave_count_for_the_brake() -> None:
+    w = leaving("delete")
+    for row in rows(w, "fno")[:2]:
+        w.change(row, Kind="Person")
+    for row in rows(w, "fno")[2:4]:
+        w.remove(row)
+    w.sync("Customers")
+    assert w.writes() == [] and w.lane_state("Customers") == "error"
+    let_go(w)
+    for _ in range(2):
+        w.sync("Customers")
+    assert deletes(w) == ["new_customers"] * 4 and w.lane_state("Customers") == "running"
+
+
+@pytest.mark.parametrize("mode", ["link", "to-fno"])
+def test_starting_over_deletes_nothing_that_its_mode_does_not_write(mode: str) -> None:
+    w = stocked()
+    w.remove(rows(w, "dataverse")[0])
+    w.remove(rows(w, "fno")[1])
+    w.initial("Customers", mode=mode)
+    assert "new_customers" not in deletes(w)
+    if mode == "link":
+        assert len(rows(w, "fno")) == 11

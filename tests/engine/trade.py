@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mappings.metadata import Column, Table
@@ -130,8 +131,8 @@ def customers_map(**changes: Any) -> dict[str, Any]:
     }
 
 
-def tables(*, unique: bool = True) -> dict[str, list[Table]]:
-    """The tables of both sides; without `unique`, Dataverse has no alternate key on customers."""
+def tables(*, unique: bool = True, more: Sequence[Column] = ()) -> dict[str, list[Table]]:
+    """The tables of both sides; without `unique`, Dataverse has no alternate key on customers, with `more`, further columns."""
     return {
         "fno": [
             _fno("Groups", ("dataAreaId", "GroupId"), text("Name")),
@@ -166,6 +167,7 @@ def tables(*, unique: bool = True) -> dict[str, list[Table]]:
                 text("new_note"),
                 text("new_plugin"),
                 lookup("ownerid", "team"),
+                *more,
                 COMPANY,
                 unique=unique,
                 owned=True,
@@ -180,7 +182,7 @@ class Trade(World):
     def __init__(
         self, customers: dict[str, Any] | None = None, *, unique: bool = True, **options: Any
     ) -> None:
-        shapes = tables(unique=unique)
+        shapes = tables(unique=unique, more=options.pop("more", ()))
         maps = options.pop("maps", None) or [groups_map(), customers or customers_map()]
         companies = options.pop("companies", COMPANIES)
         super().__init__(
