@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mappings.catalogue import Catalogue
+from tests.integration.customers import Customers
 from tests.integration.installation import Installation, Sides, core_catalogue
 from tests.integration.worker import Workers
 from tests.local_services import Services
@@ -99,6 +100,12 @@ def copy_state(source: Path, target: Path) -> None:
     """Copy a SQLite state, with what still stands in its log."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
+
+
+@pytest.fixture
+def ours(services: Services) -> Customers:
+    """The customers of one company on both sides, and what users do with them."""
+    return Customers(services)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,11 @@ AWKWARD = (
 )
 """Keys with characters that mean something to one of the services or to a URL, beside keys that a pattern would take for them."""
 
+SIDES: tuple[Side, Side] = ("fno", "dataverse")
+OTHER: dict[Side, Side] = {"fno": "dataverse", "dataverse": "fno"}
+NAME: dict[Side, str] = {"fno": "OrganizationName", "dataverse": "name"}
+PHONE: dict[Side, str] = {"fno": "PrimaryContactPhone", "dataverse": "telephone1"}
+
 
 def in_sync(installation: Installation) -> None:
     """Customers of two companies, connected and at rest; the same numbers in both."""
@@ -37,6 +42,19 @@ def in_sync(installation: Installation) -> None:
         services.load("fno", "CustomersV3", [person(company, key) for key in ("P-1", "P*")])
     assert failed(installation.initial()) == []
     installation.quiet()
+
+
+def wrote(installation: Installation) -> list[tuple[str, str, str, list[str]]]:
+    """Our writes of customers: side, kind, key, fields."""
+    return [
+        (
+            each["side"],
+            each["kind"],
+            each["key"].get("CustomerAccount") or each["key"]["accountnumber"],
+            each["fields"],
+        )
+        for each in installation.ours()
+    ]
 
 
 class Customers:

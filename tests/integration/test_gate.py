@@ -12,15 +12,12 @@ import pytest
 
 from mappings.catalogue import Catalogue
 from tests.integration.conftest import Prepare
-from tests.integration.customers import MAPS, Customers, in_sync
+from tests.integration.customers import MAPS, NAME, OTHER, PHONE, Customers, in_sync
 from tests.integration.installation import ACCOUNTS, Installation, altered, failed
 from tests.integration.trading import customer
 from tests.local_services import Services, Side
 
 KEY = "O'x"
-OTHER: dict[Side, Side] = {"fno": "dataverse", "dataverse": "fno"}
-NAME = {"fno": "OrganizationName", "dataverse": "name"}
-PHONE = {"fno": "PrimaryContactPhone", "dataverse": "telephone1"}
 SETS = {"fno": "CustomersV3", "dataverse": "accounts"}
 
 Edits = list[dict[str, Any]]
