@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,8 +28,8 @@ def import_(
         Path, typer.Argument(help="Solution zip, rows of msdyn_dualwriteentitymap, or one msdyn_mapping.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder. Default: DUALFLOW_MAPS_FOLDER, else ./maps.")
-    ] = None,
+        Path, typer.Option("--out", "-o", help="Folder; nothing runs from there until you name it.")
+    ] = Path("imported-maps"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,9 +38,8 @@ def import_(
     Says what it assumed; a filter that can't be translated keeps its map from running until somebody wrote it.
     Exit code 1 if something needs writing or was left out. Example: dualflow maps import solution.zip --out my-maps
     """
-    folder = out or Path(os.environ.get("DUALFLOW_MAPS_FOLDER") or "maps")
     found, errors = import_file(file, Known(read_maps()))
-    files = _files(found, folder)
+    files = [out / f"{name}.yaml" for name in _apart([each.map.name for each in found])]
     there = [str(path) for path in files if path.exists()]
     if there and not force:
         raise FatalError(
@@ -49,7 +47,7 @@ def import_(
             code="file_exists",
             remedy="name another folder with --out, or overwrite them with --force",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    _folder(out)
     for each, path in zip(found, files, strict=True):
         path.write_text(each.text(), encoding="utf-8")
     written = [_written(each, path) for each, path in zip(found, files, strict=True)]
@@ -59,7 +57,8 @@ def import_(
         _show(written)
         for error in errors:
             note(f"error: {error}")
-        note(f"{len(found)} maps written to {folder}; check them: dualflow maps validate --folder {folder}")
+        note(f"{len(found)} maps written to {out}; check them: dualflow maps validate --folder {out}")
+        note(f"they run once DUALFLOW_MAPS_FOLDER names their folder, {out.resolve()}")
 
     emit(result, as_json, show)
     open_ends = [remark for entry in written for remark in entry["remarks"] if remark["kind"] != "assumed"]
@@ -91,7 +90,7 @@ def export(
         )
     picked = _whole(folder or (), maps or (), area or (), solution or (), everything)
     if out is not None and out.suffix.lower() != ".json":
-        out.mkdir(parents=True, exist_ok=True)
+        _folder(out)
         for each, name in zip(picked, _apart([each.name for each in picked]), strict=True):
             (out / f"{name}.json").write_text(_json(exporting.document(each)), encoding="utf-8")
         note(f"{len(picked)} maps written to {out}")
@@ -100,6 +99,7 @@ def export(
     if out is None:
         print(text, end="")
     else:
+        _folder(out.parent)
         out.write_text(text, encoding="utf-8")
         note(f"{len(picked)} maps written to {out}")
 
@@ -124,8 +124,15 @@ def _json(content: object) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
-def _files(found: Sequence[Imported], folder: Path) -> list[Path]:
-    return [folder / f"{name}.yaml" for name in _apart([each.map.name for each in found])]
+def _folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FatalError(
+            f"{path} can't be a folder: {error.strerror}",
+            code="no_such_folder",
+            remedy="name another with --out",
+        ) from error
 
 
 def _apart(names: Sequence[str]) -> list[str]:

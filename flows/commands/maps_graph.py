@@ -51,6 +51,7 @@ def graph(
     if output is None:
         print(text)
     else:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
         note(f"{len(names)} maps drawn into {output}")
 

@@ -98,6 +98,13 @@ def test_names_from_elsewhere_stay_inside_the_folder(solution: Path, tmp_path: P
     assert all(file.parent == out for file in files)
 
 
+def test_folders_are_made_and_a_file_is_none(solution: Path, tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "units.json"
+    assert run("maps", "export", "Units", "--out", deep).exit_code == OK and deep.exists()
+    refused = run("maps", "import", solution, "--out", solution)
+    assert isinstance(refused.exception, FatalError) and "--out" in refused.exception.remedy
+
+
 def test_nothing_chosen_is_no_export() -> None:
     assert isinstance(run("maps", "export").exception, FatalError)
 

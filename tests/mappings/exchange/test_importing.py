@@ -214,6 +214,16 @@ def test_maps_come_out_of_solutions_and_data_packages(
     assert f"solution.zip!{member}:" in back.source
 
 
+def test_a_mapping_in_a_file_of_its_own_is_found_in_a_solution(tmp_path: Path, imported: Import) -> None:
+    path = tmp_path / "solution.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("customizations.xml", "<ImportExportXml/>")
+        archive.writestr("msdyn_dualwriteentitymaps/groups/mapping.json", json.dumps(GROUPS))
+        archive.writestr("other/settings.json", '{"a": 1}')
+    (back,) = imported(path)
+    assert back.map.name == "Customer groups"
+
+
 def test_one_row_that_is_no_map_does_not_stop_the_others(tmp_path: Path, known: Known) -> None:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps([{"msdyn_name": "bad", "msdyn_mapping": "{}"}, GROUPS]), encoding="utf-8")
