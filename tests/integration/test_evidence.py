@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mappings.catalogue import Catalogue
 from mappings.errors import RetriableError
 from tasks.sync.work import poll
 from tests.integration.conftest import Install
@@ -18,6 +19,7 @@ from tests.integration.installation import (
     CUSTOMER_GROUPS,
     TERMS,
     Installation,
+    altered,
     failed,
     total,
 )
@@ -307,3 +309,51 @@ def test_a_list_that_breaks_off_at_the_first_connection_makes_no_twin(
     assert failed(second.initial()) == []
     assert second.stored().twins(CORE) == []
     assert second.ours("create") == made
+
+
+# deactivated instead of deleted
+
+
+@pytest.fixture
+def deactivating(services: Services, install: Install, catalogue: Catalogue) -> Installation:
+    """Accounts are taken out of use when their customer goes or becomes a person."""
+    policy = catalogue.get(ACCOUNTS).delete.model_copy(update={"to_dataverse": "deactivate"})
+    changed = altered(catalogue, ACCOUNTS, delete=policy, on_leave="deactivate")
+    return connect(services, install, CUSTOMERS, catalogue=changed)
+
+
+def account(services: Services, company: str, number: str) -> dict[str, Any]:
+    """An account as Dataverse stores it."""
+    ids = {
+        row["cdm_companyid"]: row["cdm_companycode"] for row in services.dump("dataverse", "cdm_companies")
+    }
+    (found,) = [
+        row
+        for row in services.dump("dataverse", "accounts")
+        if row["accountnumber"] == number and ids[row["_msdyn_company_value"]] == company
+    ]
+    return found
+
+
+def test_a_map_may_deactivate_and_brings_back_what_is_restored(
+    services: Services, deactivating: Installation
+) -> None:
+    services.edit("fno", "DELETE", fno_customer("usmf", "C-001"))
+    services.edit("fno", "PATCH", fno_customer("usmf", "C-002"), {"PartyType": "Person"})
+    deactivating.settle()
+    assert deactivating.ours("delete") == []
+    for number in ("C-001", "C-002"):
+        row = account(services, "usmf", number)
+        assert (row["statecode"], row["statuscode"]) == (1, 2)
+    assert account(services, "usmf", "C-003")["statecode"] == 0
+    assert deactivating.parked() == [] and states(deactivating) == set()
+    deactivating.quiet()
+
+    services.load("fno", "CustomersV3", [customer("usmf", "C-001", OrganizationName="Back again")])
+    services.edit("fno", "PATCH", fno_customer("usmf", "C-002"), {"PartyType": "Organization"})
+    deactivating.settle()
+    for number in ("C-001", "C-002"):
+        row = account(services, "usmf", number)
+        assert (row["statecode"], row["statuscode"]) == (0, 1)
+    assert account(services, "usmf", "C-001")["name"] == "Back again"
+    assert deactivating.stored().differences([ACCOUNTS]) == []
