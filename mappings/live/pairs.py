@@ -207,7 +207,8 @@ def _required(
     keyed = set(each.fno.key) if side == "fno" else {part.split(".")[0] for part in each.dataverse.key}
     known = {table.id_column, *_by_service(each, side), *FILLED.get(table.name, ())}
     for column in table.columns.values():
-        if not column.required or column.name in known or not column.creatable:
+        # a yes or no always has a default
+        if not column.required or column.name in known or not column.creatable or column.kind == "boolean":
             continue
         if column.name not in filled:
             yield report(
@@ -216,8 +217,8 @@ def _required(
                 f"{LABEL[side]} requires {column.name} of {table.name}, and the map doesn't fill it",
                 side=side,
                 expected=column.name,
-                # F&O fills some of what it requires from its parameters, which metadata don't show
-                severity="warning" if side == "fno" else None,
+                # F&O fills some of what it requires from its parameters, Dataverse choices from their defaults
+                severity="warning" if side == "fno" or column.kind == "option" else None,
             )
         # a row without its key waits for it, or is numbered
         elif not keyed & {column.name} and not any(_always(bound, side) for bound in filled[column.name]):

@@ -26,6 +26,13 @@ class TableReads(Session):
         row = self._connection.execute(query).one_or_none()
         return None if row is None else TableMetadata(*row)
 
+    def knows_metadata(self, pair: int, side: Side, table: str) -> bool:
+        """Was this table ever seen?"""
+        query = select(table_metadata.c.pair).where(
+            table_metadata.c.pair == pair, table_metadata.c.side == side, table_metadata.c.table == table
+        )
+        return self._connection.execute(query).first() is not None
+
     def fingerprints(self, pair: int) -> dict[tuple[Side, str], str]:
         """(side, table) → fingerprint of its metadata, of all tables that were ever seen; without the documents."""
         columns = table_metadata.c

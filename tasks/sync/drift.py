@@ -12,7 +12,7 @@ from mappings.live.metadata import Live, wanted
 from mappings.metadata import SideName, Table
 from mappings.model import Map
 from tasks.state.records import TableMetadata
-from tasks.state.store import Store
+from tasks.state.store import Store, Transaction
 
 SIDES: tuple[SideName, SideName] = ("fno", "dataverse")
 
@@ -60,6 +60,13 @@ def remember(store: Store, pair: int, live: Live, at: datetime) -> None:
             tx.save_metadata(
                 record(pair, table, at) for name, table in tables.items() if name not in set(same)
             )
+
+
+def first_sight(tx: Transaction, pair: int, *tables: Table) -> None:
+    """Keep the metadata of tables that were never seen before: what the first sync saw is what a look compares with."""
+    tx.keep_metadata(
+        record(pair, table) for table in tables if not tx.knows_metadata(pair, table.side, table.name)
+    )
 
 
 def record(pair: int, table: Table, at: datetime | None = None) -> TableMetadata:

@@ -21,6 +21,7 @@ from mappings.selection import choose, with_related
 from tasks.connectors.side import Side
 from tasks.state.leases import Lease, LeaseHeld
 from tasks.state.store import Store
+from tasks.sync import drift
 from tasks.sync.companies import Companies
 from tasks.sync.connecting import connect
 from tasks.sync.lane import Lane
@@ -186,6 +187,7 @@ class Session:
                 mark = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
                 with self.store.unfenced() as tx:
                     layout_id = tx.layout(self.pair, sync.name, mark, pairs)
+                    drift.first_sight(tx, self.pair, layout.fno, layout.dataverse)
                 self._layouts[sync.name] = (layout, layout_id)
             return self._layouts[sync.name]
 

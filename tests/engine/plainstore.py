@@ -386,6 +386,12 @@ class PlainTransaction(PlainReader):
     def save_lane_state(self, pair: int, map: str, company: str, state: Any, reason: str = "") -> None:
         self.save_lane(replace(self.lane(pair, map, company), state=state, reason=reason))
 
+    def knows_metadata(self, pair: int, side: str, table: str) -> bool:
+        return True
+
+    def keep_metadata(self, records: Iterable[object]) -> None:
+        assert not list(records)
+
     def layout(self, pair: int, map: str, hash: str, pairs: Sequence[tuple[str, str]]) -> int:
         for layout in self.t.layouts.values():
             if (layout.map, layout.hash, layout.pairs) == (map, hash, tuple(pairs)):

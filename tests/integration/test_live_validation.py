@@ -17,7 +17,7 @@ from mappings.live.check import check
 from tasks.state.store import Store
 from tasks.sync.metadata import read
 from tasks.sync.validation import LiveValidation, look
-from tests.integration.installation import Sides
+from tests.integration.installation import Installation, Sides
 from tests.local_services import Services, Side
 
 FORMS: tuple[Form, ...] = ("classic", "party")
@@ -162,6 +162,21 @@ def test_drift_names_what_changed_and_whom_it_touches(services: Services, looks:
     }
     assert [bool(each.touches) for each in changed.drift] == [True, True, True, False]
     assert looks().drift == ()
+
+
+def test_what_a_sync_saw_first_is_what_the_first_look_compares_with(
+    services: Services, whole: Catalogue, tmp_path: Path
+) -> None:
+    sides = Sides(services)
+    url = f"sqlite:///{tmp_path}/state.db"
+    installation = Installation(services, sides, whole, url, maps=[GROUPS])
+    installation.session.lane(GROUPS, "")
+    installation.close()
+    sides.close()
+    services.alter("fno", "CustomerGroups", drop=["Description"])
+    with Store.open(url) as store:
+        seen = Looks(services, store, whole)(GROUPS)
+    assert [each.text for each in seen.drift] == ["CustomerGroups.Description removed (text)"]
 
 
 def test_drift_of_other_maps_waits_for_them(services: Services, looks: Looks) -> None:

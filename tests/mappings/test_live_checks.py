@@ -307,6 +307,15 @@ def test_columns_that_plug_ins_fill_need_no_pair() -> None:
     assert found(Live(system.fno, dataverse, system.names), dataverse={"table": "annotations"}) == ()
 
 
+def test_required_choices_may_have_a_default_and_booleans_always_have_one() -> None:
+    must = {
+        "new_yes": Column("new_yes", "boolean", required=True),
+        "new_choice": Column("new_choice", "option", required=True, members=("1",)),
+    }
+    (finding,) = found(altered(live(), "dataverse", "new_things", columns=must))
+    assert (finding.code, finding.severity, finding.expected) == ("DIPV1010", "warning", "new_choice")
+
+
 def test_tables_that_checks_need_are_those_named_and_those_behind_lookups() -> None:
     sets, tables = wanted([a_map()])
     assert sets == {"Things"}

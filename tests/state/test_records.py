@@ -223,6 +223,8 @@ def test_metadata_that_was_seen_before(store: Store, pair: int) -> None:
         tx.keep_metadata([replace(first, fingerprint="f9")])
         tx.see_metadata(pair, "dataverse", ["accounts"], NOON + timedelta(hours=1))
     with store.read() as state:
+        assert state.knows_metadata(pair, "dataverse", "accounts")
+        assert not state.knows_metadata(pair, "fno", "accounts")
         assert state.fingerprints(pair) == {("dataverse", "accounts"): "f1", ("dataverse", "contacts"): "f2"}
         seen = [state.metadata(pair, "dataverse", table) for table in ("accounts", "contacts")]
         assert [found.seen_at for found in seen if found] == [NOON + timedelta(hours=1), NOON]
