@@ -277,6 +277,7 @@ waiting = Table(
     Column("parent_table", String, primary_key=True),
     Column("parent_company", String, primary_key=True),
     Column("parent_key", Name, primary_key=True),
+    Column("parent_map", String, primary_key=True),
 )
 
 conflict = Table(

@@ -41,6 +41,7 @@ _PARENT_IS_THERE = exists(
         scope.c.table == waiting.c.parent_table,
         scope.c.company == waiting.c.parent_company,
         link.c.key == waiting.c.parent_key,
+        or_(waiting.c.parent_map == "", scope.c.map == waiting.c.parent_map),
         # a half link has its ids noted before the row is created
         link.c.state != "half",
         link.c.dataverse_id.is_not(None),

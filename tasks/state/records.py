@@ -212,6 +212,7 @@ class WaitingRow:
 
     Attributes:
         unit: index of the unit; -1 = the whole row.
+        parent_map: the map that the other row must belong to; "" = any map of its table.
     """
 
     pair: int
@@ -223,6 +224,7 @@ class WaitingRow:
     parent_table: str
     parent_company: str
     parent_key: str
+    parent_map: str = ""
 
 
 @dataclass(frozen=True, slots=True)

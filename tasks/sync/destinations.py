@@ -26,6 +26,7 @@ class Source:
         maps: names of all maps whose links name the rows meant, by this same key.
         company: the company of the rows meant; "" for a global table.
         logical: logical name of the table.
+        only: names of the maps meant, where the lookup doesn't mean every row of the table.
         narrowed: filters of the maps meant, where the lookup doesn't mean every row of the table.
     """
 
@@ -34,6 +35,7 @@ class Source:
     company: str
     logical: str
     live: Table
+    only: tuple[str, ...] = ()
     narrowed: tuple[str, ...] = ()
     filter_columns: tuple[str, ...] = field(default=())
 
@@ -142,6 +144,7 @@ class Sources:
             company=lane.company if first.company_specific else "",
             logical=live.logical,
             live=live,
+            only=tuple(each.name for each in meant),
             narrowed=narrowed,
             filter_columns=tuple(sorted(columns)),
         )

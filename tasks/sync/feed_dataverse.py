@@ -164,7 +164,8 @@ def _confirm(
     canonical, _ = router.comparer.dataverse([row for _, row in found])
     digests = router.comparer.digests(canonical)
     _, bases = Layouts(lane).bases([link for link, _ in found])
-    same = (digests == bases).all(axis=1)
+    # a user may have changed nothing but what the filter reads: no echo either
+    same = (digests == bases).all(axis=1) & router.comparer.dataverse_mask([row for _, row in found])
     entries: list[InboxEntry] = []
     patches: list[dict[str, Any]] = []
     for (link, row), equal in zip(found, same.tolist(), strict=True):

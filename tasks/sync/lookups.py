@@ -36,22 +36,22 @@ class Parents:
 
 @dataclass(frozen=True, slots=True)
 class MissingParent:
-    """A parent that is not there: the table, the company and the key it was looked for by.
+    """A parent that is not there.
 
     Attributes:
-        others: the other tables where it was looked for, each as (table, company, key); any of them will do.
+        values: the key that it was looked for by, in the order of the first table's key.
+        places: where it was looked for, each as (table, company, folded key, map whose row is meant; "" = any); one will do.
     """
 
-    table: str
-    company: str
-    key: str
     values: Parts
-    others: tuple[tuple[str, str, str], ...] = ()
+    places: tuple[tuple[str, str, str, str], ...]
 
     def __str__(self) -> str:
-        place = f" of company {self.company}" if self.company else ""
-        tables = " or ".join([self.table, *(table for table, _, _ in self.others)])
-        return f"{'/'.join(self.values)!r} in {tables}{place}"
+        tables = dict.fromkeys(table for table, _, _, _ in self.places)
+        company = next((company for _, company, _, _ in self.places if company), "")
+        return f"{'/'.join(self.values)!r} in {' or '.join(tables)}" + (
+            f" of company {company}" if company else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ class Lookups:
 
     def missing(self, column: str, values: Parts) -> MissingParent:
         """The parent that the pairs of a lookup name, as something to wait for."""
-        places = []
-        for each in self._destinations[column]:
-            key = each.key(values)
-            places.append((each.source.table, each.source.company, key_text(key, each.source.company)))
-        (table, company, key_), *others = places
-        return MissingParent(table, company, key_, self._destinations[column][0].key(values), tuple(others))
+        places = [
+            (each.source.table, each.source.company, key_text(each.key(values), each.source.company), map_)
+            for each in self._destinations[column]
+            for map_ in each.source.only or ("",)
+        ]
+        return MissingParent(self._destinations[column][0].key(values), tuple(places))
 
     # Dataverse → key values
 

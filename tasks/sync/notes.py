@@ -292,8 +292,9 @@ class Notes:
                 parent_table=table,
                 parent_company=company,
                 parent_key=key,
+                parent_map=map_,
             )
-            for table, company, key in ((parent.table, parent.company, parent.key), *parent.others)
+            for table, company, key, map_ in parent.places
         ]
         lane.counts.count(waiting=1)
 

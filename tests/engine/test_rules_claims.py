@@ -329,3 +329,18 @@ def test_a_map_that_does_not_share_may_delete(order: Shop) -> None:
     order.in_fno("DeletedLines", Order="A", Number="1", IsDeleted="Yes")
     order.sync()
     assert [(map_, code) for map_, _, code in order.parked()] == [("Deleted lines", "claimed")]
+
+
+def test_a_row_that_leaves_before_its_own_creation_came_back_is_noticed() -> None:
+    """Bulk creates are confirmed by the feed: a row in which only the filter's column changed since is no such echo."""
+    shop = parties()
+    shop.in_fno("Helpers", Number="H1", Name="helper")
+    shop.in_fno("Helpers", Number="H2", Name="other")
+    for name in ("Helpers", "Customers"):
+        shop.initial(name)
+    shop.change(shop.one("contacts", personid="H1"), sellable="yes")
+    shop.sync("Helpers", "Customers")
+    assert shop.one("Customers").values["Number"] == "H1"
+    with shop.store.read() as state:
+        links = state.iterate_links(shop.session.pair, "Helpers", "usmf", 0, 10)
+    assert [link.state for link in links] == ["detached", "paired"]

@@ -8,6 +8,7 @@ import pytest
 
 from mappings.errors import FatalError
 from tasks.sync.verify import verify
+from tasks.sync.work import maps_with_work
 from tests.engine.shop import Shop, a_map, dataverse_table, fno_table, order_map, order_shop, points_at
 
 # one of several tables
@@ -150,6 +151,7 @@ def test_a_lookup_can_mean_the_rows_of_one_map_only() -> None:
         ],
     )
     shop.in_fno("Clients", Account="C1")
+    shop.in_fno("Clients", Account="C0")
     shop.in_fno("Vendors", Account="V1")
     shop.in_fno("Purchases", Number="1", Vendor="C1")
     shop.in_fno("Purchases", Number="2", Vendor="V1")
@@ -164,6 +166,16 @@ def test_a_lookup_can_mean_the_rows_of_one_map_only() -> None:
     shop.sync("Purchases")
     assert shop.one("purchases", number="3").values.get("vendor") is None
     assert shop.one("purchases", number="4").values["vendor"] == by_hand.id
+    # the client's row is not what the first purchase waits for: nobody is woken for it, until a vendor comes
+    assert "Purchases" not in maps_with_work(shop.session)
+    shop.remove(shop.one("Clients", Account="C1"))
+    shop.in_fno("Clients", Account="C9")
+    shop.sync("Clients")
+    shop.in_fno("Vendors", Account="C1")
+    shop.sync("Vendors")
+    assert "Purchases" in maps_with_work(shop.session)
+    shop.sync("Purchases")
+    assert shop.one("purchases", number="1").values["vendor"] == shop.one("accounts", accountnumber="C1").id
 
 
 def test_the_column_that_names_the_table_follows_the_lookup() -> None:

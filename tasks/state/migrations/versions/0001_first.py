@@ -257,6 +257,7 @@ def _work() -> None:
         sa.Column("parent_table", sa.String(), nullable=False),
         sa.Column("parent_company", sa.String(), nullable=False),
         sa.Column("parent_key", Name(), nullable=False),
+        sa.Column("parent_map", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint(
             "pair",
             "map",
@@ -267,6 +268,7 @@ def _work() -> None:
             "parent_table",
             "parent_company",
             "parent_key",
+            "parent_map",
             name="pk_waiting",
         ),
         sa.ForeignKeyConstraint(["pair"], ["pair.id"], name="fk_waiting_pair"),

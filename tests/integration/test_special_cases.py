@@ -1,0 +1,472 @@
+"""What is special about the masters and documents of a trading group, with the shipped maps, over TLS.
+
+Each test holds the rows that go wrong without the rule that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mappings.catalogue import Catalogue
+from tasks.sync.verify import verify
+from tests.integration.conftest import Install
+from tests.integration.installation import (
+    ACCOUNTS,
+    CUSTOMER_CONTACTS,
+    PERSONS,
+    VENDOR_CONTACTS,
+    VENDORS,
+    Installation,
+    failed,
+)
+from tests.integration.trading import customer, person, reference_data, vendor
+from tests.local_services import Services
+
+Row = dict[str, Any]
+Connect = Callable[..., Installation]
+
+OWN = {"dataAreaId": "usmf"}
+
+
+@pytest.fixture(scope="module")
+def whole() -> Catalogue:
+    return Catalogue.load()
+
+
+@pytest.fixture
+def connect(services: Services, install: Install, whole: Catalogue) -> Connect:
+    """Run maps with all that they need, in one company, until nothing is left open."""
+
+    def run(*names: str) -> Installation:
+        needed = whole.related(names, deferred=True)
+        installation = install(catalogue=whole, maps=needed, companies=("usmf",))
+        assert not failed(installation.initial())
+        return installation
+
+    return run
+
+
+@pytest.fixture
+def trade(services: Services) -> Services:
+    """Reference data of a company."""
+    reference_data(services, ["usmf"])
+    return services
+
+
+def rows(services: Services, table: str, *columns: str) -> list[Row]:
+    found = services.dump("dataverse", table)
+    return [{name: row.get(name) for name in columns} for row in found] if columns else found
+
+
+def one(services: Services, table: str, **wanted: Any) -> Row:
+    found = [
+        row
+        for row in services.dump("dataverse", table)
+        if all(row.get(name) == value for name, value in wanted.items())
+    ]
+    assert len(found) == 1, f"{len(found)} rows of {table} with {wanted}"
+    return found[0]
+
+
+def codes(installation: Installation) -> set[tuple[str, str, str]]:
+    return {(row.map, row.key, row.code) for row in installation.parked()}
+
+
+def equal(installation: Installation) -> bool:
+    """Nothing differs, nothing is left to do, and another run writes nothing."""
+    installation.forget_writes()
+    assert not failed(installation.settle())
+    assert installation.ours() == []
+    assert verify(installation.session).details == []
+    return True
+
+
+# organizations
+
+
+def test_legal_entities_and_operating_units_fill_one_table_and_meet_in_the_hierarchy(
+    services: Services, connect: Connect
+) -> None:
+    entities = [{"LegalEntityId": "usmf", "Name": "US", "PartyNumber": "LE-1"}]
+    units = [
+        {
+            "OperatingUnitNumber": "1",
+            "Name": "Sales",
+            "PartyNumber": "OU-1",
+            "OperatingUnitType": "OMDepartment",
+        },
+        {
+            "OperatingUnitNumber": "2",
+            "Name": "Cost",
+            "PartyNumber": "OU-2",
+            "OperatingUnitType": "OMCostCenter",
+        },
+    ]
+    services.load("fno", "LegalEntities", entities)
+    services.load("fno", "OperatingUnits", units)
+    services.load("fno", "OrganizationHierarchyTypes", [{"Name": "Org"}])
+    tree = [
+        {"HierarchyType": "Org", "ParentOrganizationPartyNumber": above, "ChildOrganizationPartyNumber": own}
+        for above, own in (("", "LE-1"), ("LE-1", "OU-1"), ("OU-1", "OU-2"))
+    ]
+    services.load(
+        "fno",
+        "OrganizationHierarchyPublishedV2",
+        [{**each, "validFrom": "2020-01-01T00:00:00Z"} for each in tree],
+    )
+    installation = connect("Organization hierarchy - published")
+    kinds = {
+        row["msdyn_partynumber"]: row["msdyn_type"] for row in rows(services, "msdyn_internalorganizations")
+    }
+    assert kinds == {"LE-1": 806380000, "OU-1": 806380001, "OU-2": 806380003}
+    ids = {
+        row["msdyn_internalorganizationid"]: row["msdyn_partynumber"]
+        for row in rows(services, "msdyn_internalorganizations")
+    }
+    nodes = rows(
+        services, "msdyn_internalorganizationhierarchies", "_msdyn_parentid_value", "_msdyn_childid_value"
+    )
+    assert {(ids.get(n["_msdyn_parentid_value"]), ids[n["_msdyn_childid_value"]]) for n in nodes} == {
+        (None, "LE-1"),
+        ("LE-1", "OU-1"),
+        ("OU-1", "OU-2"),
+    }
+    services.change("fno", "OperatingUnits", {"Name": "Renamed"}, "PartyNumber eq 'OU-1'")
+    installation.settle()
+    names = {
+        row["msdyn_partynumber"]: row["msdyn_name"] for row in rows(services, "msdyn_internalorganizations")
+    }
+    assert names == {"LE-1": "US", "OU-1": "Renamed", "OU-2": "Cost"}
+    assert equal(installation)
+
+
+# parties
+
+
+def test_customers_split_by_party_type_and_contact_persons_by_whom_they_are_for(
+    trade: Services, connect: Connect
+) -> None:
+    trade.load("fno", "CustomersV3", [customer("usmf", "C1"), person("usmf", "P1")])
+    trade.load("fno", "VendorsV2", [vendor("usmf", "V1")])
+    helpers = [
+        {"AssociatedContactType": "Customer", "AssociatedContactNumber": "C1", "ContactPersonId": "H1"},
+        {"AssociatedContactType": "Vendor", "AssociatedContactNumber": "V1", "ContactPersonId": "H2"},
+    ]
+    numbered = [{**OWN, **each, "ContactPersonPartyNumber": f"N{n}"} for n, each in enumerate(helpers)]
+    trade.load(
+        "fno", "CDSContactPersonsV2", [{**each, "LastName": each["ContactPersonId"]} for each in numbered]
+    )
+    installation = connect(ACCOUNTS, PERSONS, CUSTOMER_CONTACTS, VENDOR_CONTACTS)
+    contacts = {row["msdyn_contactpersonid"]: row for row in rows(trade, "contacts")}
+    assert set(contacts) == {"P1", "H1", "H2"}
+    assert [contacts[key]["msdyn_sellable"] for key in ("P1", "H1", "H2")] == [True, False, False]
+    assert (
+        contacts["H1"]["_parentcustomerid_value"] == one(trade, "accounts", accountnumber="C1")["accountid"]
+    )
+    assert contacts["H2"]["_msdyn_vendorcontactid_value"] == one(trade, "msdyn_vendors")["msdyn_vendorid"]
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_a_contact_person_who_becomes_sellable_becomes_a_customer(trade: Services, connect: Connect) -> None:
+    trade.load("fno", "CustomersV3", [customer("usmf", "C1")])
+    numbered = [
+        {
+            **OWN,
+            "AssociatedContactType": "Customer",
+            "AssociatedContactNumber": "C1",
+            "ContactPersonId": key,
+            "ContactPersonPartyNumber": f"N-{key}",
+            "FirstName": "Ann",
+            "LastName": key,
+        }
+        for key in ("H1", "H2")
+    ]
+    trade.load("fno", "CDSContactPersonsV2", numbered)
+    installation = connect(ACCOUNTS, PERSONS, CUSTOMER_CONTACTS)
+    contact = one(trade, "contacts", msdyn_contactpersonid="H1")
+    group = one(trade, "msdyn_customergroups", msdyn_groupid="10")["msdyn_customergroupid"]
+    currency = one(trade, "transactioncurrencies", isocurrencycode="USD")["transactioncurrencyid"]
+    sold = {
+        "msdyn_sellable": True,
+        "msdyn_CustomerGroupId@odata.bind": f"/msdyn_customergroups({group})",
+        "transactioncurrencyid@odata.bind": f"/transactioncurrencies({currency})",
+    }
+    trade.edit("dataverse", "PATCH", f"contacts({contact['contactid']})", sold)
+    installation.forget_writes()
+    assert not failed(installation.settle())
+    (made,) = [row for row in trade.dump("fno", "CustomersV3") if row["PartyType"] == "Person"]
+    assert (made["CustomerAccount"], made["PersonLastName"]) == ("H1", "H1")
+    assert {write["kind"] for write in installation.ours("delete")} == set()
+    assert len(rows(trade, "contacts")) == 2 and len(trade.dump("fno", "CDSContactPersonsV2")) == 2
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_a_vendor_with_a_customers_number_gets_no_account_and_no_order_the_customers(
+    trade: Services, connect: Connect
+) -> None:
+    trade.load("fno", "CustomersV3", [customer("usmf", "X1")])
+    trade.load("fno", "VendorsV2", [vendor("usmf", "X1"), vendor("usmf", "V2")])
+    orders = [
+        {
+            **OWN,
+            "PurchaseOrderNumber": f"PO-{number}",
+            "OrderVendorAccountNumber": number,
+            "CurrencyCode": "USD",
+        }
+        for number in ("X1", "V2")
+    ]
+    trade.load("fno", "PurchaseOrderHeadersV2", orders)
+    installation = connect("Purchase order headers V2", ACCOUNTS, VENDORS)
+    assert codes(installation) == {("Vendors V2 to accounts", "X1", "claimed")}
+    assert "'X1' of map 'Customers V3 to accounts'" in installation.parked()[0].message
+    kinds = {row["accountnumber"]: row["customertypecode"] for row in rows(trade, "accounts")}
+    assert kinds == {"X1": 3, "V2": 11}
+    accounts = {row["accountid"]: row["accountnumber"] for row in rows(trade, "accounts")}
+
+    def vendors_of_orders() -> dict[str, str | None]:
+        found = rows(trade, "msdyn_purchaseorders")
+        return {row["msdyn_name"]: accounts.get(row["_msdyn_vendor_value"]) for row in found}
+
+    assert vendors_of_orders() == {"PO-X1": None, "PO-V2": "V2"}
+    # the vendor itself is there, and its order follows once the vendor has a number of its own
+    assert len(rows(trade, "msdyn_vendors")) == 2
+    trade.edit(
+        "fno",
+        "RENAME",
+        "VendorsV2(dataAreaId='usmf',VendorAccountNumber='X1')?cross-company=true",
+        {"VendorAccountNumber": "V1"},
+    )
+    installation.settle()
+    accounts = {row["accountid"]: row["accountnumber"] for row in rows(trade, "accounts")}
+    assert vendors_of_orders() == {"PO-X1": "V1", "PO-V2": "V2"}
+    assert equal(installation)
+
+
+# products
+
+
+def test_product_numbers_are_unique_per_company_and_units_belong_to_groups_kept_in_fno(
+    services: Services, install: Install, whole: Catalogue
+) -> None:
+    reference_data(services, ["usmf", "demf"])
+    units = [{"UnitSymbol": "ea", "UnitClass": "Quantity"}, {"UnitSymbol": "kg", "UnitClass": "Mass"}]
+    services.load("fno", "UnitsOfMeasure", units)
+    services.load("fno", "AllProducts", [{"ProductNumber": "P1", "ProductName": "Bike"}])
+    released = [
+        {"dataAreaId": code, "ProductNumber": "P1", "ProductName": f"Bike {code}", "SalesUnitSymbol": "ea"}
+        for code in ("usmf", "demf")
+    ]
+    services.load("fno", "CDSReleasedDistinctProducts", released)
+    name = "CDS released distinct products"
+    maps = whole.related([name], deferred=True)
+    installation = install(catalogue=whole, maps=maps, companies=("usmf", "demf"))
+    assert not failed(installation.initial())
+    products = rows(services, "products", "msdyn_productnumber", "productnumber", "name")
+    assert sorted((row["msdyn_productnumber"], row["name"]) for row in products) == [
+        ("P1", "Bike demf"),
+        ("P1", "Bike usmf"),
+    ]
+    assert len({row["productnumber"] for row in products}) == 2
+    groups = {row["uomscheduleid"]: row for row in rows(services, "uomschedules")}
+    for row in rows(services, "uoms"):
+        group = groups[row["_uomscheduleid_value"]]
+        assert group["msdyn_externallymaintained"] and group["name"] == row["msdyn_externalunitclassname"]
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_categories_find_their_parents_whatever_comes_first(services: Services, connect: Connect) -> None:
+    services.load(
+        "fno", "ProductCategoryHierarchies", [{"HierarchyName": "Sales"}, {"HierarchyName": "Stock"}]
+    )
+    tree = (("All", ""), ("Bikes", "Vehicles"), ("Vehicles", "All"))
+    for hierarchy in ("Sales", "Stock"):
+        own = {"ProductCategoryHierarchyName": hierarchy}
+        for name, above in sorted(tree, key=lambda each: each[1]):
+            parent = {"ParentProductCategoryHierarchyName": hierarchy, "ParentProductCategoryName": above}
+            services.load(
+                "fno", "ProductCategories", [{**own, "CategoryName": name, **(parent if above else {})}]
+            )
+    installation = connect("Product categories")
+    found = {row["msdyn_productcategoryid"]: row for row in rows(services, "msdyn_productcategories")}
+    assert len(found) == 6
+    for row in found.values():
+        parent_row = found.get(row["_msdyn_parentproductcategory_value"])
+        assert (parent_row["msdyn_name"] if parent_row else "") == dict(tree)[row["msdyn_name"]]
+        assert parent_row is None or parent_row["_msdyn_hierarchy_value"] == row["_msdyn_hierarchy_value"]
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_an_asset_names_its_model_through_the_maker(services: Services, connect: Connect) -> None:
+    reference_data(services, ["usmf"])
+    for maker in ("Acme", "Best"):
+        services.load("fno", "AssetMaintenanceProducts", [{**OWN, "ProductId": maker}])
+        services.load("fno", "AssetMaintenanceModels", [{**OWN, "ProductId": maker, "ModelId": "M1"}])
+    asset = {
+        **OWN,
+        "MaintenanceAssetId": "A1",
+        "ProductId": "Best",
+        "ModelProductId": "Best",
+        "ModelId": "M1",
+    }
+    services.load("fno", "AssetMaintenanceAssets", [asset])
+    installation = connect("Asset management assets")
+    makers = {
+        row["msdyn_manufacturerid"]: row["msdyn_manufacturer_id"]
+        for row in rows(services, "msdyn_manufacturers")
+    }
+    models = {
+        row["msdyn_modelid"]: makers[row["_msdyn_manufacturer_value"]]
+        for row in rows(services, "msdyn_models")
+    }
+    assert models[one(services, "msdyn_customerassets")["_msdyn_model_value"]] == "Best"
+    (acme,) = [model for model, maker in models.items() if maker == "Acme"]
+    row = one(services, "msdyn_customerassets")
+    services.edit(
+        "dataverse",
+        "PATCH",
+        f"msdyn_customerassets({row['msdyn_customerassetid']})",
+        {"msdyn_model@odata.bind": f"/msdyn_models({acme})"},
+    )
+    installation.settle()
+    (changed,) = services.dump("fno", "AssetMaintenanceAssets")
+    assert (changed["ModelProductId"], changed["ModelId"]) == ("Acme", "M1")
+    assert codes(installation) == set() and equal(installation)
+
+
+# addresses
+
+
+def test_each_period_of_an_address_is_a_row_of_its_own(services: Services, connect: Connect) -> None:
+    services.load("fno", "CDSPostalAddressLocations", [{"LocationId": "L1", "Description": "Home"}])
+    periods = [
+        {"ValidFrom": "2020-01-01T00:00:00Z", "ValidTo": "2023-12-31T23:59:59Z", "City": "Seattle"},
+        {"ValidFrom": "2024-01-01T00:00:00Z", "City": "Tacoma"},
+    ]
+    services.load("fno", "CDSPostalAddressHistoryV2", [{"LocationId": "L1", **each} for each in periods])
+    installation = connect("CDS postal address history V2")
+    assert sorted(row["msdyn_city"] for row in rows(services, "msdyn_postaladdresses")) == [
+        "Seattle",
+        "Tacoma",
+    ]
+    services.load(
+        "fno",
+        "CDSPostalAddressHistoryV2",
+        [{"LocationId": "L1", "ValidFrom": "2030-01-01T00:00:00Z", "City": "Spokane"}],
+    )
+    installation.settle()
+    assert len(rows(services, "msdyn_postaladdresses")) == 3
+    assert codes(installation) == set() and equal(installation)
+
+
+# documents
+
+
+def test_orders_of_organizations_and_persons_and_the_closed_ones(trade: Services, connect: Connect) -> None:
+    trade.load("fno", "CustomersV3", [customer("usmf", "C1"), person("usmf", "P1")])
+    orders = [
+        {
+            **OWN,
+            "SalesOrderNumber": f"SO-{number}",
+            "OrderingCustomerAccountNumber": number,
+            "CurrencyCode": "USD",
+        }
+        for number in ("C1", "P1")
+    ]
+    trade.load("fno", "CDSSalesOrderHeaders", orders)
+    installation = connect("CDS sales order headers")
+    found = {row["msdyn_salesordernumber"]: row for row in rows(trade, "salesorders")}
+    assert found["SO-C1"]["_customerid_value"] == one(trade, "accounts", accountnumber="C1")["accountid"]
+    assert found["SO-P1"]["_customerid_value"] == one(trade, "contacts")["contactid"]
+    assert codes(installation) == set() and equal(installation)
+    path = f"salesorders({found['SO-C1']['salesorderid']})"
+    trade.edit("dataverse", "PATCH", path, {"statecode": 4, "statuscode": 100003})
+    installation.settle()
+    trade.edit(
+        "fno",
+        "PATCH",
+        "CDSSalesOrderHeaders(dataAreaId='usmf',SalesOrderNumber='SO-C1')?cross-company=true",
+        {"Email": "a@b.c"},
+    )
+    installation.settle()
+    assert codes(installation) == {("CDS sales order headers", "SO-C1", "closed")}
+    (parked,) = installation.parked()
+    assert "salesorder" in parked.message or "state 4" in parked.message
+    trade.edit("dataverse", "PATCH", path, {"statecode": 0, "statuscode": 1})
+    installation.settle()
+    assert one(trade, "salesorders", msdyn_salesordernumber="SO-C1")["emailaddress"] == "a@b.c"
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_a_purchase_line_that_is_deleted_softly_stays_and_is_marked(
+    trade: Services, connect: Connect
+) -> None:
+    trade.load("fno", "VendorsV2", [vendor("usmf", "V1")])
+    order = {**OWN, "PurchaseOrderNumber": "PO-1", "OrderVendorAccountNumber": "V1", "CurrencyCode": "USD"}
+    trade.load("fno", "PurchaseOrderHeadersV2", [order])
+    lines = [
+        {**OWN, "PurchaseOrderNumber": "PO-1", "LineNumber": n, "LineDescription": f"line {n}"}
+        for n in (1, 2, 3)
+    ]
+    trade.load("fno", "CDSPurchaseOrderLines", lines)
+    installation = connect("CDS purchase order line entity", "CDS purchase order line soft deleted entity")
+    assert len(rows(trade, "msdyn_purchaseorderproducts")) == 3
+    key = "(dataAreaId='usmf',PurchaseOrderNumber='PO-1',LineNumber=2)?cross-company=true"
+    trade.edit("fno", "DELETE", f"CDSPurchaseOrderLines{key}")
+    moved = {**OWN, "PurchaseOrderNumber": "PO-1", "LineNumber": 2, "IsDeleted": "Yes"}
+    trade.load("fno", "CDSPurchaseOrderSoftDeletedLines", [moved])
+    installation.settle()
+    marks = {
+        row["msdyn_description"]: bool(row["msdyn_issoftdeletedinscm"])
+        for row in rows(trade, "msdyn_purchaseorderproducts")
+    }
+    assert marks == {"line 1": False, "line 2": True, "line 3": False}
+    assert len(trade.dump("fno", "CDSPurchaseOrderLines")) == 2
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_notes_of_customers_and_vendors_share_a_table(trade: Services, connect: Connect) -> None:
+    trade.load("fno", "CustomersV3", [customer("usmf", "C1"), person("usmf", "P1")])
+    trade.load("fno", "VendorsV2", [vendor("usmf", "V1")])
+
+    def document(number: int) -> str:
+        return f"00000000-0000-4000-8000-00000000000{number}"
+
+    notes = [
+        {
+            "DocumentId": document(1),
+            "CustomerAccountNumber": "C1",
+            "TypeId": "Note",
+            "Notes": "an organization",
+        },
+        {"DocumentId": document(2), "CustomerAccountNumber": "P1", "TypeId": "URL", "Notes": "a person"},
+        {"DocumentId": document(3), "CustomerAccountNumber": "P1", "TypeId": "File", "Notes": "a file"},
+    ]
+    trade.load("fno", "CustomerAttachments", [{**OWN, **each} for each in notes])
+    vendors_note = {
+        "DocumentId": document(4),
+        "VendorAccountNumber": "V1",
+        "DocumentAttachmentTypeCode": "Note",
+    }
+    trade.load("fno", "VendorDocumentAttachments", [{**OWN, **vendors_note, "Notes": "a vendor"}])
+    installation = connect("Customer Attachments", "Vendor document attachments")
+    bound = {
+        row["notetext"]: (row["objecttypecode"], row["_objectid_value"]) for row in rows(trade, "annotations")
+    }
+    assert bound == {
+        "an organization": ("account", one(trade, "accounts", accountnumber="C1")["accountid"]),
+        "a person": ("contact", one(trade, "contacts")["contactid"]),
+        "a vendor": ("msdyn_vendor", one(trade, "msdyn_vendors")["msdyn_vendorid"]),
+    }
+    for text in list(bound):
+        note = one(trade, "annotations", notetext=text)
+        trade.edit("dataverse", "PATCH", f"annotations({note['annotationid']})", {"notetext": f"{text}!"})
+    installation.settle()
+    assert {row["Notes"] for row in trade.dump("fno", "CustomerAttachments")} == {
+        "an organization!",
+        "a person!",
+        "a file",
+    }
+    assert codes(installation) == set() and equal(installation)
