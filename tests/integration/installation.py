@@ -203,7 +203,8 @@ class Installation:
 
     def stored(self) -> Stored:
         """Both systems as they are now."""
-        return Stored(self.services, self.settings.companies)
+        maps = [sync.name for sync in self.session.selected()]
+        return Stored(self.services, self.settings.companies, maps)
 
     def forget_writes(self) -> None:
         """Leave out of `ours` what was written up to now."""

@@ -54,10 +54,12 @@ class Stored:
     Args:
         services: the sandbox.
         companies: codes that are in scope.
+        maps: names of the maps that are meant where none are named.
     """
 
-    def __init__(self, services: Services, companies: Sequence[str] = ()) -> None:
+    def __init__(self, services: Services, companies: Sequence[str], maps: Sequence[str]) -> None:
         self._services = services
+        self._maps = tuple(maps)
         self.companies = tuple(code.casefold() for code in companies)
         self._rows: dict[tuple[Side, str], list[Row]] = {}
         self._by_id: dict[str, dict[str, Row]] = {}
@@ -117,7 +119,7 @@ class Stored:
     def twins(self, names: Iterable[str] | None = None) -> list[str]:
         """Keys that more than one row of a side has, whatever the maps' filters say."""
         found = []
-        for document in _chosen(names):
+        for document in self._chosen(names):
             fno = Counter(self.fno_key(document, row) for row in self.rows("fno", document["fno"]["set"]))
             dataverse = Counter(
                 self.dataverse_key(document, row)
@@ -133,7 +135,7 @@ class Stored:
 
     def differences(self, names: Iterable[str] | None = None) -> list[str]:
         """Rows that one side lacks and values that are not equal, one line each; [] = both systems hold the same."""
-        return [line for document in _chosen(names) for line in self._differences(document)]
+        return [line for document in self._chosen(names) for line in self._differences(document)]
 
     def in_scope(self, document: Document) -> tuple[dict[tuple[str, ...], Row], dict[tuple[str, ...], Row]]:
         """The rows of both sides that a map is about, by key."""
@@ -151,6 +153,10 @@ class Stored:
             fno = {key: row for key, row in fno.items() if key[0] in self.companies}
             dataverse = {key: row for key, row in dataverse.items() if key[0] in self.companies}
         return fno, {key: row for key, row in dataverse.items() if all(key[1:])}
+
+    def _chosen(self, names: Iterable[str] | None) -> list[Document]:
+        known = documents()
+        return [known[name] for name in (names or self._maps)]
 
     def _differences(self, document: Document) -> Iterable[str]:
         fno, dataverse = self.in_scope(document)
@@ -178,11 +184,6 @@ class Stored:
 
 
 ENDS = {"fno", "dataverse"}
-
-
-def _chosen(names: Iterable[str] | None) -> list[Document]:
-    known = documents()
-    return [known[name] for name in (names or known)]
 
 
 def _id_column(row: Row) -> str:

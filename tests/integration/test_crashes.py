@@ -69,12 +69,12 @@ def ends_well(installation: Installation, unsettled: list[str], *names: str) -> 
 # killed
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("seed", "state_url"), [(0, "sqlite"), (1, "postgresql")], indirect=["state_url"])
 def test_an_initial_sync_killed_again_and_again_ends_equal(
-    services: Services, install: Install, workers: Workers, seed: int
+    services: Services, install: Install, workers: Workers, seed: int, state_url: str | None
 ) -> None:
     services.reset("tiny")
-    installation = install()
+    installation = install(state_url=state_url)
     draw = random.Random(seed)
     for longest in (200, 120, 60):  # each time there is less left to do
         assert workers.killed(installation.settings, "initial", nth=draw.randrange(5, longest))

@@ -293,13 +293,18 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
+@pytest.mark.parametrize(
+    ("name", "state_url"),
+    [*((name, "sqlite") for name in SCENARIOS), ("existing-existing", "postgresql")],
+    indirect=["state_url"],
+)
 def test_no_start_scenario_makes_a_twin_or_loses_a_row(
-    services: Services, install: Install, scenario: Scenario
+    services: Services, install: Install, name: str, state_url: str | None
 ) -> None:
+    scenario = SCENARIOS[name]
     scenario.fno(services)
     scenario.dataverse(services)
-    installation = install(maps=CORE)
+    installation = install(maps=CORE, state_url=state_url)
     before = installation.stored()
     twins_before, untouched = before.twins(CORE), rows_of(before, UNTOUCHED)
     unmapped, names = columns_of(before, UNMAPPED), identities(before)
