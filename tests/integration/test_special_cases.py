@@ -29,6 +29,12 @@ Row = dict[str, Any]
 Connect = Callable[..., Installation]
 
 OWN = {"dataAreaId": "usmf"}
+DIMENSIONS = {
+    "msdyn_productcolor": "Red",
+    "msdyn_productsize": "XL",
+    "msdyn_productstyle": "Sport",
+    "msdyn_productconfiguration": "Plus",
+}
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +251,66 @@ def test_a_vendor_with_a_customers_number_gets_no_account_and_no_order_the_custo
     assert equal(installation)
 
 
+def test_two_rows_of_fno_that_claim_one_contact_are_told_by_name(trade: Services, connect: Connect) -> None:
+    trade.load("fno", "CustomersV3", [customer("usmf", "C1"), person("usmf", "P1"), person("usmf", "P2")])
+    helper = {
+        **OWN,
+        "AssociatedContactType": "Customer",
+        "AssociatedContactNumber": "C1",
+        "ContactPersonId": "P1",
+        "ContactPersonPartyNumber": "N1",
+        "LastName": "Helper",
+    }
+    trade.load("fno", "CDSContactPersonsV2", [helper])
+    installation = connect(ACCOUNTS, PERSONS, CUSTOMER_CONTACTS)
+    assert len(rows(trade, "contacts")) == 2
+    (parked,) = installation.parked()
+    both = {PERSONS, CUSTOMER_CONTACTS}
+    assert parked.code == "claimed" and parked.map in both
+    assert (both - {parked.map}).pop() in parked.message and "'P1'" in parked.message
+
+
+def test_vendors_are_organizations_or_persons_and_only_organizations_are_accounts_too(
+    trade: Services, connect: Connect
+) -> None:
+    one_person = vendor("usmf", "V2", VendorPartyType="Person", PersonFirstName="Ann", PersonLastName="Lee")
+    del one_person["VendorOrganizationName"]
+    trade.load("fno", "VendorsV2", [vendor("usmf", "V1"), one_person])
+    installation = connect(VENDORS, "Vendors V2 to accounts")
+    found = {row["msdyn_vendoraccountnumber"]: row for row in rows(trade, "msdyn_vendors")}
+    assert [(found[key]["msdyn_isperson"], found[key]["msdyn_lastname"]) for key in ("V1", "V2")] == [
+        (False, None),
+        (True, "Lee"),
+    ]
+    accounts = rows(trade, "accounts", "accountnumber", "customertypecode")
+    assert accounts == [{"accountnumber": "V1", "customertypecode": 11}]
+    # the copy follows the vendor, whichever side the vendor is edited on
+    path = f"msdyn_vendors({found['V1']['msdyn_vendorid']})"
+    trade.edit("dataverse", "PATCH", path, {"msdyn_name": "Renamed"})
+    installation.settle()
+    assert one(trade, "accounts")["name"] == "Renamed"
+    assert codes(installation) == set() and equal(installation)
+
+
+def test_several_members_may_mean_one_option_where_nothing_comes_back(
+    services: Services, connect: Connect
+) -> None:
+    kinds = {"1": "Employee", "2": "Both", "3": "Contractor"}
+    workers = [
+        {"PersonnelNumber": number, "WorkerType": kind, "WorkerStatus": "Employed", "LastName": kind}
+        for number, kind in kinds.items()
+    ]
+    services.load("fno", "Workers", workers)
+    installation = connect("Worker")
+    types = {row["cdm_workernumber"]: row["cdm_type"] for row in rows(services, "cdm_workers")}
+    assert types == {"1": 754400000, "2": 754400000, "3": 754400001}
+    # from one to the other of two that are the same there: nothing to write
+    installation.forget_writes()
+    services.change("fno", "Workers", {"WorkerType": "Employee"}, "PersonnelNumber eq '2'")
+    installation.settle()
+    assert installation.ours() == [] and equal(installation)
+
+
 # products
 
 
@@ -255,8 +321,27 @@ def test_product_numbers_are_unique_per_company_and_units_belong_to_groups_kept_
     units = [{"UnitSymbol": "ea", "UnitClass": "Quantity"}, {"UnitSymbol": "kg", "UnitClass": "Mass"}]
     services.load("fno", "UnitsOfMeasure", units)
     services.load("fno", "AllProducts", [{"ProductNumber": "P1", "ProductName": "Bike"}])
+    for entity, name, column in (
+        ("ProductColors", "ColorId", "msdyn_productcolor"),
+        ("ProductSizes", "SizeId", "msdyn_productsize"),
+        ("ProductStyles", "StyleId", "msdyn_productstyle"),
+        ("ProductConfigurations", "ConfigurationId", "msdyn_productconfiguration"),
+    ):
+        services.load("fno", entity, [{name: DIMENSIONS[column]}])
+    variant_of = {
+        "ProductColorId": "red ",
+        "ProductSizeId": "xl",
+        "ProductStyleId": "Sport",
+        "ProductConfigurationId": "Plus",
+    }
     released = [
-        {"dataAreaId": code, "ProductNumber": "P1", "ProductName": f"Bike {code}", "SalesUnitSymbol": "ea"}
+        {
+            **variant_of,
+            "dataAreaId": code,
+            "ProductNumber": "P1",
+            "ProductName": f"Bike {code}",
+            "SalesUnitSymbol": "ea",
+        }
         for code in ("usmf", "demf")
     ]
     services.load("fno", "CDSReleasedDistinctProducts", released)
@@ -270,6 +355,16 @@ def test_product_numbers_are_unique_per_company_and_units_belong_to_groups_kept_
         ("P1", "Bike usmf"),
     ]
     assert len({row["productnumber"] for row in products}) == 2
+    variant = one(services, "products", name="Bike usmf")
+    for column, table, name in (
+        ("msdyn_productcolor", "msdyn_productcolors", "msdyn_productcolorname"),
+        ("msdyn_productsize", "msdyn_productsizes", "msdyn_productsize"),
+        ("msdyn_productstyle", "msdyn_productstyles", "msdyn_productstyle"),
+        ("msdyn_productconfiguration", "msdyn_productconfigurations", "msdyn_productconfiguration"),
+    ):
+        (dimension,) = rows(services, table)
+        assert variant[f"_{column}_value"] == dimension[f"{table[:-1]}id"], column
+        assert dimension[name] == DIMENSIONS[column]
     groups = {row["uomscheduleid"]: row for row in rows(services, "uomschedules")}
     for row in rows(services, "uoms"):
         group = groups[row["_uomscheduleid_value"]]
