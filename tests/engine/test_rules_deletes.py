@@ -736,6 +736,53 @@ def test_an_edit_of_the_other_side_keeps_a_row_that_leaves() -> None:
     assert w.writes() == [] and len(rows(w, "dataverse")) == 12
 
 
+def test_a_row_that_left_takes_nobody_along_when_it_is_deleted() -> None:
+    w = leaving("detach")
+    row, contact = rows(w, "fno")[0], rows(w, "dataverse")[0]
+    w.change(row, Kind="Person")
+    w.sync("Customers")
+    w.remove(row)
+    for _ in range(2):
+        w.sync("Customers")
+    w.change(contact, new_name="edited")
+    w.sync("Customers")
+    assert w.writes() == [] and rows(w, "dataverse")[0] is contact and w.in_fno("C000") is None
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_a_person_deactivated_stays_so(gone: bool) -> None:
+    """The map deactivates nothing: a row that is back finds its Dataverse row as somebody left it."""
+    w = leaving("detach", delete={"to-dataverse": "ignore"})
+    row, contact = rows(w, "fno")[0], rows(w, "dataverse")[0]
+    if gone:
+        w.remove(row)
+    else:
+        w.change(row, Kind="Person")
+    w.sync("Customers")
+    w.change(contact, statecode=1)
+    w.sync("Customers")
+    if gone:
+        w.customer("C000", Name="back", Kind="Organization")
+    else:
+        w.change(row, Kind="Organization", Name="back")
+    w.sync("Customers")
+    assert (contact.values["statecode"], contact.values["new_name"]) == (1, "back")
+
+
+@pytest.mark.parametrize("on_leave", ["deactivate", "delete"])
+def test_many_rows_that_leave_wait_for_a_word(on_leave: str) -> None:
+    w = leaving(on_leave)
+    for row in rows(w, "fno")[:4]:
+        w.change(row, Kind="Person")
+    w.sync("Customers")
+    assert w.writes() == [] and w.lane_state("Customers") == "error"
+    assert sorted(w.parked()) == [(f"C{number:03}", "delete_brake") for number in range(4)]
+    let_go(w)
+    for _ in range(2):
+        w.sync("Customers")
+    assert len(w.writes()) == 4 and w.lane_state("Customers") == "running"
+
+
 def test_rows_that_leave_count_for_the_brake() -> None:
     w = leaving("delete")
     for row in rows(w, "fno")[:2]:
