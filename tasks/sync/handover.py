@@ -23,33 +23,30 @@ def handed_over(
         rows: rows that change tracking brought.
         links: by the rows' ids.
     """
-    if len({router.lane.map.name for router in routers}) < 2:
+    of_map = {router.lane.map.name: router for router in reversed(routers)}
+    if len(of_map) < 2:
         return []
     id_column = routers[0].lane.dataverse_table.id_column
     linked = [row for row in rows if links.get(str(row[id_column]))]
     if not linked:
         return []
-    takes = {
-        (router.lane.map.name, router.lane.company): router.comparer.dataverse_mask(linked).tolist()
-        for router in routers
-    }
+    here = {(router.lane.map.name, router.lane.company) for router in routers}
+    takes = {name: router.comparer.dataverse_mask(linked).tolist() for name, router in of_map.items()}
     entries = []
     for place, row in enumerate(linked):
-        own = links[str(row[id_column])]
-        lanes = [(link.map, link.company) for link in own]
+        own = {(link.map, link.company): link for link in links[str(row[id_column])]}
         # a lane that isn't here can't say that it has let go
         if any(
-            link.state != "detached" and (lane not in takes or takes[lane][place])
-            for link, lane in zip(own, lanes, strict=True)
+            link.state != "detached" and (lane not in here or takes[lane[0]][place])
+            for lane, link in own.items()
         ):
             continue
         for router in routers:
             lane = router.lane
-            name = (lane.map.name, lane.company)
             if (
                 lane.map.to_fno
-                and name not in lanes
-                and takes[name][place]
+                and takes[lane.map.name][place]
+                and (lane.map.name, lane.company) not in own
                 and (lane.company_value is None or row.get(lane.company_value) == lane.company_id)
             ):
                 entries.append(entry(lane, "dataverse", str(row[id_column]), "upsert"))
