@@ -20,6 +20,7 @@ MAP: dict[str, Any] = {
         "entity": "ThingEntity",
         "key": ["dataAreaId", "ThingId"],
         "filter": "Kind ne 'Small'",
+        "filter_fields": ["Extra"],
         "modified": "ChangedAt",
     },
     "dataverse": {
@@ -81,6 +82,7 @@ def fno_things() -> Table:
             Column("PlaceId", "text"),
             Column("PartyId", "text"),
             Column("Origin", "enum", enum="Origin", members=("Fno", "Dataverse")),
+            Column("Extra", "text"),
             Column("ChangedAt", "datetime", creatable=False, updatable=False),
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mappings.findings import Finding
 from mappings.live.check import check
 from mappings.live.metadata import Live, wanted
+from mappings.live.types import holds, narrower, shorter
 from mappings.metadata import Column, SideName
 from tests.mappings.live_tables import a_map, altered, live, pairs, without
 
@@ -197,6 +199,22 @@ SYSTEMS: dict[str, tuple[list[Change], str, str, str]] = {
         [("dataverse", TABLE, {"columns": {"new_name": None}})],
         "unknown_match_field", "match.0", "has no column new_name",
     ),
+    "a field of the F&O filter alone": (
+        [("fno", THINGS, {"columns": {"Extra": None}})], "900", "fno.filter_fields.0", "Things has no Extra",
+    ),
+    "a field of the Dataverse filter alone": (
+        [("dataverse", TABLE, {"columns": {"new_state": None}})],
+        "DIPV1012", "dataverse.filter_fields.0", "new_things has no new_state",
+    ),
+    "types that can't meet behind a long path": (
+        [("dataverse", "new_sites", {"columns": {"new_code": {"kind": "boolean"}}}),
+         ("fno", THINGS, {"columns": {"SiteId": {"kind": "datetime"}}})],
+        "DIPV1030", "fields.6.dataverse", "have no form in common",
+    ),
+    "an option that the value map doesn't name": (
+        [("dataverse", TABLE, {"columns": {"new_kind": {"members": ("1", "2", "3", "4")}}})],
+        "incomplete_values", "fields.2.values", "rows whose new_kind is 4 are parked",
+    ),
     "no time of change": (
         [("fno", THINGS, {"columns": {"ChangedAt": {"kind": "text"}}})],
         "no_modified_time", "fno.modified", "no property ChangedAt with a time",
@@ -263,6 +281,86 @@ def test_organization_owned_rows_have_no_owner_and_stateless_ones_no_state() -> 
     system = altered(live(), "dataverse", "new_things", user_owned=False, columns={"statecode": None})
     findings = found(system, owner="Everybody", on_leave="deactivate", delete={"to-dataverse": "deactivate"})
     assert {each.code for each in findings} == {"no_owner", "no_state"}
+
+
+@pytest.mark.parametrize("policy", [{"on_leave": "deactivate"}, {"delete": {"to-dataverse": "deactivate"}}])
+def test_each_policy_that_deactivates_needs_a_state(policy: dict[str, Any]) -> None:
+    system = altered(live(), "dataverse", "new_things", columns={"statecode": None})
+    assert [each.code for each in found(system, **policy)] == ["no_state"]
+
+
+def test_newest_needs_the_time_of_change_on_both_sides() -> None:
+    assert found(live(), conflict="newest") == ()
+    (finding,) = found(
+        altered(live(), "dataverse", "new_things", columns={"modifiedon": None}), conflict="newest"
+    )
+    assert (finding.code, finding.side) == ("no_modified_time", "dataverse")
+
+
+def test_a_required_column_is_content_with_a_default_or_a_source_that_is_never_empty() -> None:
+    system = altered(live(), "dataverse", "new_things", columns={"new_name": {"required": True}})
+    assert [each.code for each in found(system)] == ["DIPV1031"]
+    assert found(system, fields=pairs(Name={"default": "none"})) == ()
+    assert found(altered(system, "fno", "Things", columns={"Name": {"required": True}})) == ()
+    system = altered(live(), "fno", "Things", columns={"Name": {"required": True}})
+    assert [each.code for each in found(system)] == ["DIPV1031"]
+    recommended = {"new_name": {"recommended": True}}
+    assert found(altered(system, "dataverse", "new_things", columns=recommended)) == ()
+
+
+def test_what_is_behind_a_lookup_is_never_written_so_its_length_does_not_matter() -> None:
+    assert found(altered(live(), "fno", "Things", columns={"GroupId": {"max_length": 200}})) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_it"),
+    [
+        (Column("a", "text", max_length=20), Column("b", "text", max_length=10), True),
+        (Column("a", "memo", max_length=20), Column("b", "text", max_length=10), True),
+        (Column("a", "text", max_length=10), Column("b", "text", max_length=10), False),
+        (Column("a", "text"), Column("b", "text", max_length=10), False),
+        (Column("a", "text", max_length=20), Column("b", "text"), False),
+        (Column("a", "text", max_length=20), Column("b", "integer", max_length=10), False),
+        (Column("a", "integer", max_length=20), Column("b", "text", max_length=10), False),
+    ],
+)
+def test_shorter_texts(source: Column, target: Column, is_it: bool) -> None:
+    assert shorter(source, target) is is_it
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_it"),
+    [
+        (Column("a", "bigint"), Column("b", "integer"), True),
+        (Column("a", "integer"), Column("b", "bigint"), False),
+        (Column("a", "decimal", maximum=Decimal(10)), Column("b", "decimal", maximum=Decimal(9)), True),
+        (Column("a", "decimal", maximum=Decimal(9)), Column("b", "decimal", maximum=Decimal(9)), False),
+        (Column("a", "bigint", maximum=Decimal(2**40)), Column("b", "decimal"), False),
+        (Column("a", "decimal", maximum=Decimal(2**40)), Column("b", "integer"), True),
+        (Column("a", "integer"), Column("b", "integer", maximum=Decimal(5)), False),
+        (Column("a", "text", maximum=Decimal(10)), Column("b", "integer", maximum=Decimal(5)), False),
+        (Column("a", "integer", maximum=Decimal(10)), Column("b", "text", maximum=Decimal(5)), False),
+    ],
+)
+def test_narrower_numbers(source: Column, target: Column, is_it: bool) -> None:
+    assert narrower(source, target) is is_it
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "can"),
+    [
+        (Column("c", "options", members=("1", "2")), "1, 2", True),
+        (Column("c", "options", members=("1", "2")), "1,3", False),
+        (Column("c", "options"), "3", True),
+        (Column("c", "option"), "3", True),
+        (Column("c", "text", max_length=3), "four", False),
+        (Column("c", "text"), "four", True),
+        (Column("c", "integer", minimum=Decimal(0)), "-1", False),
+        (Column("c", "lookup"), "x", False),
+    ],
+)
+def test_values_and_limits(column: Column, text: str, can: bool) -> None:
+    assert holds(column, text) is can
 
 
 def test_a_one_way_map_may_read_what_it_can_not_write() -> None:
