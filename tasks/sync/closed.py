@@ -1,8 +1,8 @@
 """Closed rows: quotes, orders and invoices that Dataverse no longer lets anybody edit.
 
-Such a row is in another state than the first (0: draft quotes, active orders and invoices; everything else of a table is active in
-state 0 too), and with it its lines. Dataverse's refusals have no code of their own for that, so a refused write is judged by the
-state that the row, or the row that its key names, is in.
+Such a row is in another state than the first (0: draft quotes, active orders and invoices), and with it its lines. Tables that know
+active and inactive alone close nothing by that. Dataverse's refusals have no code of their own for a closed row, so a refused write
+is judged by the state that the row, or the row that its key names, is in.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mappings.metadata import Table
 from tasks.connectors.side import Operation
 from tasks.sync.lane import Lane
 
@@ -28,7 +29,7 @@ def closed_by(lane: Lane, row: Mapping[str, Any] | None, operation: Operation) -
     if row is not None:
         for column, value in row.items():
             # lines carry the state of their parent: salesorderstatecode
-            if column.endswith(STATE) and value not in (None, 0, "0"):
+            if column.endswith(STATE) and _closes(table, column, value):
                 return f"{column.removesuffix(STATE) or table.logical}, state {value}"
         return ""
     heads = {part.split(".")[0] for part in lane.map.dataverse.key if "." in part}
@@ -41,6 +42,12 @@ def closed_by(lane: Lane, row: Mapping[str, Any] | None, operation: Operation) -
             if STATE not in parent.columns:
                 continue
             (above,) = lane.dataverse.read(parent.name, [found.group(2)], [STATE])
-            if above is not None and above.get(STATE) not in (None, 0, "0"):
+            if above is not None and _closes(parent, STATE, above.get(STATE)):
                 return f"{parent.logical}, state {above[STATE]}"
     return ""
+
+
+def _closes(table: Table, column: str, value: object) -> bool:
+    known = table.columns.get(column)
+    ordinary = known is not None and set(known.members) == {"0", "1"}
+    return value not in (None, 0, "0") and not ordinary

@@ -119,6 +119,45 @@ def test_lines_of_a_closed_order_are_listed_as_such_changed_ones_and_new_ones(or
     assert len(orders.rows("lines")) == 3
 
 
+def test_an_inactive_row_is_not_closed(orders: Shop) -> None:
+    """Accounts and their like are active or inactive; that doesn't keep anybody from editing them."""
+    shop = Shop(
+        [
+            a_map(
+                "Accounts",
+                "Accounts",
+                KEY,
+                "accounts",
+                ["number"],
+                fields=[("Number", "number"), ("Name", "name")],
+            )
+        ],
+        [fno_table("Accounts", KEY, "Name")],
+        [
+            dataverse_table(
+                "accounts",
+                ("number", "new_company"),
+                "name",
+                Column("statecode", "option", members=("0", "1")),
+                COMPANY,
+            )
+        ],
+    )
+    account = shop.in_fno("Accounts", Number="A", Name="first")
+    shop.connect()
+    shop.change(shop.one("accounts"), statecode=1)
+
+    def refuse(name: str, value: Any) -> Any:
+        if value == "bad":
+            raise Refused(400, "0x80040203", "no such name")
+        return value
+
+    shop.dataverse_memory.normalize = refuse
+    shop.change(account, Name="bad")
+    shop.sync()
+    assert shop.parked() == [("Accounts", "A", "0x80040203")]
+
+
 def test_what_is_refused_for_another_reason_is_not_called_closed(orders: Shop) -> None:
     def refuse(name: str, value: Any) -> Any:
         if value == "bad":
