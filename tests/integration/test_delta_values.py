@@ -10,6 +10,7 @@ from tests.integration.installation import (
     ACCOUNTS,
     Installation,
     failed,
+    total,
 )
 from tests.local_services import Services
 
@@ -68,6 +69,34 @@ def test_an_amount_that_is_rounded_keeps_its_places_where_it_was_typed(
     assert ours.dataverse("A")["creditlimit"] == typed
     assert installation.conflicts() == []
     installation.at_rest()
+
+
+def test_a_text_that_a_service_cuts_is_counted_and_never_sent_back(
+    services: Services, installation: Installation, ours: Customers
+) -> None:
+    services.switch(fno_long_text="cut")
+    long = "x" * 100 + " and more"
+    ours.change("dataverse", "A", name=long)
+    summaries = installation.settle()
+    assert total(summaries, "normalized") == 1
+    assert ours.fno("A")[NAME["fno"]] == "x" * 100
+    # neither now nor when something else in the row changes, on either side
+    ours.change("fno", "A", CreditRating="unrelated")
+    installation.settle()
+    ours.change("dataverse", "A", telephone1="unrelated")
+    installation.settle()
+    assert ours.dataverse("A")["name"] == long
+    assert [found.kind for found in installation.conflicts()] == ["normalized"]
+    assert [fields for _, _, _, fields in wrote(installation)] == [
+        ["OrganizationName"],
+        ["msdyn_creditrating"],
+        ["PrimaryContactPhone"],
+    ]
+    installation.at_rest()
+    # until a user changes it: there, or here
+    ours.change("fno", "A", OrganizationName="shorter")
+    installation.settle()
+    assert ours.dataverse("A")["name"] == "shorter"
 
 
 def test_a_value_that_dataverse_can_t_hold_is_listed_and_the_rest_goes_on(
