@@ -12,7 +12,8 @@ import pytest
 
 from mappings.catalogue import Catalogue
 from tests.integration.customers import Customers
-from tests.integration.installation import Installation, Sides, core_catalogue
+from tests.integration.installation import Installation, Sides, core_catalogue, failed
+from tests.integration.trading import reference_data
 from tests.integration.worker import Workers
 from tests.local_services import Services
 
@@ -114,3 +115,29 @@ def workers() -> Iterator[Workers]:
     found = Workers()
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def whole() -> Catalogue:
+    """All shipped maps."""
+    return Catalogue.load()
+
+
+@pytest.fixture
+def connect(install: Install, whole: Catalogue) -> Callable[..., Installation]:
+    """Run maps with all that they need, in one company, until nothing is left open."""
+
+    def run(*names: str) -> Installation:
+        needed = whole.related(names, deferred=True)
+        installation = install(catalogue=whole, maps=needed, companies=("usmf",))
+        assert not failed(installation.initial())
+        return installation
+
+    return run
+
+
+@pytest.fixture
+def trade(services: Services) -> Services:
+    """Both services, with the reference data of a company in F&O."""
+    reference_data(services, ["usmf"])
+    return services
