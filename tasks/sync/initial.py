@@ -19,7 +19,7 @@ import numpy as np
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
 from tasks.state.records import Link, Sighting
-from tasks.sync.cases import Case, fno_name, fno_row_id, version_of
+from tasks.sync.cases import Case, version_of
 from tasks.sync.delta import drain
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import company_filter
@@ -27,6 +27,7 @@ from tasks.sync.gather import cases_of_dataverse
 from tasks.sync.intents import pack
 from tasks.sync.lane import Lane
 from tasks.sync.mode import Mode
+from tasks.sync.pairing import Pairing, one_of
 from tasks.sync.pipeline import Pipeline
 from tasks.transform.digests import key_text, raw_digests
 from tasks.transform.matching import match_texts
@@ -47,6 +48,7 @@ class InitialSync:
         self.lease = lease
         self.mode = mode
         self.engine = Engine(lane, lease, mode)
+        self._pairing = Pairing(self.engine)
         self._progress = progress or (lambda _: None)
         self._executor = lane.seams.executor(lane.settings.connections)
         self._pages = self._fno_pages()
@@ -183,9 +185,9 @@ class InitialSync:
         unmatched = [
             row for key, row in zip(keys, rows, strict=True) if key not in links and key not in sightings
         ]
-        by_match = self._by_match(unmatched)
-        anyone = self._anyones(keys, rows, links, sightings)
-        rivals = self._rivals(keys, rows, links)
+        by_match = self._pairing.by_match(unmatched) if self._matchable else {}
+        anyone = self._pairing.anyones(keys, rows, links, sightings)
+        rivals = self._pairing.rivals(keys, rows, links)
         raw = (
             raw_digests(rows, lane.layout.raw_fno, lane.secret).astype(np.int64).tolist()
             if links
@@ -219,7 +221,7 @@ class InitialSync:
             case = Case(link=link, fno=row, key=key, searched=True)
             hits = [hit for hit in hits if key not in anyone or hit.verdict != "blank"]
             free = [hit for hit in hits if hit.row not in linked_already]
-            hit = _one_of(free) or by_match.get(id(row))
+            hit = one_of(free) or by_match.get(id(row))
             if hit is not None:
                 case.stamp = hit.verdict == "blank" or hit.key is None
                 to_read.append((case, hit.row))
@@ -242,78 +244,6 @@ class InitialSync:
         self._pipeline.noted()
         with self.lane.store.read() as state:
             return state.links_by_id(self.lane.pair, self.lane.map.name, self.lane.company, ids)
-
-    def _rivals(self, keys: Sequence[str], rows: Sequence[Row], links: Mapping[str, Link]) -> dict[int, str]:
-        """Rows whose integration key is that of another F&O row, which is linked and still there; by object id."""
-        lane = self.lane
-        doubtful = [
-            (row, link.fno_key)
-            for key, row in zip(keys, rows, strict=True)
-            if (link := links.get(key)) is not None
-            and link.fno_key is not None
-            and link.fno_key != lane.fno_address(row)
-            and (link.fno_row is None or link.fno_row != fno_row_id(row))
-        ]
-        if not doubtful:
-            return {}
-        there = lane.fno.read(lane.map.fno.set, [address for _, address in doubtful], lane.map.fno.key)
-        return {
-            id(row): fno_name(lane.map.fno.key, address)
-            for (row, address), found in zip(doubtful, there, strict=True)
-            if found is not None and lane.fno_address(found) != lane.fno_address(row)
-        }
-
-    def _by_match(self, rows: Sequence[Row]) -> dict[int, Sighting]:
-        """Counterparts by the map's match rules: only where one row of each side has these values."""
-        lane = self.lane
-        out: dict[int, Sighting] = {}
-        if not self._matchable or not rows:
-            return out
-        texts = self.engine.comparer.fno(rows).texts
-        properties_of = {plan.pair.dataverse: plan.pair.fno for plan in reversed(lane.layout.pairs)}
-        for rule, columns in enumerate(lane.map.match):
-            values = match_texts(lane.layout, texts, columns)
-            asked = [value for value in values if value is not None]
-            with lane.store.read() as state:
-                hits = state.sightings_by_match(
-                    lane.pair, lane.map.name, lane.company, "dataverse", rule, asked
-                )
-            found: list[tuple[Row, Sighting]] = []
-            for row, value in zip(rows, values, strict=True):
-                if value is None or id(row) in out:
-                    continue
-                free = [hit for hit in hits.get(value, []) if hit.key is None and not hit.matched]
-                if len(free) == 1:
-                    found.append((row, free[0]))
-            properties = [name for column in columns if (name := properties_of.get(column)) is not None]
-            companies = self.engine.counterparts.companies_with([row for row, _ in found], properties)
-            for (row, hit), among in zip(found, companies, strict=True):
-                rivals = among if hit.verdict == "blank" else [c for c in among if c == self._own_company]
-                if len(rivals) == 1:
-                    out[id(row)] = hit
-        return out
-
-    @property
-    def _own_company(self) -> str:
-        return self.lane.company.casefold()
-
-    def _anyones(
-        self,
-        keys: Sequence[str],
-        rows: Sequence[Row],
-        links: Mapping[str, Link],
-        sightings: Mapping[str, Sequence[Sighting]],
-    ) -> set[str]:
-        """Keys under which Dataverse has a row without a company that could as well be another company's."""
-        asked = [
-            (key, row)
-            for key, row in zip(keys, rows, strict=True)
-            if key not in links and any(hit.verdict == "blank" for hit in sightings.get(key, ()))
-        ]
-        found = self.engine.counterparts.companies_with(
-            [row for _, row in asked], self.engine.counterparts.key_properties
-        )
-        return {key for (key, _), among in zip(asked, found, strict=True) if len(among) > 1}
 
     def _read_dataverse(self, to_read: Sequence[tuple[Case, str]]) -> None:
         if not to_read:
@@ -391,16 +321,6 @@ def quiet_collector() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-def _one_of(hits: Sequence[Sighting]) -> Sighting | None:
-    """The row that a key pairs with: the only one inside the company, else the only one without a company."""
-    inside = [hit for hit in hits if hit.verdict != "blank"]
-    if len(inside) == 1:
-        return inside[0]
-    if not inside and len(hits) == 1:
-        return hits[0]
-    return None
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
