@@ -84,6 +84,9 @@ _WORDS = {
     "key_one_way": "DIPV1004",
     "company_mismatch": "DIPV1002",
     "lookup_key": "DIPV1027",
+    "no_key": "DIPV1003",
+    "no_source": "DIPV1021",
+    "no_target": "DIPV1024",
 }
 _FILTERS = {"bad_filter", "unknown_filter_field"}
 

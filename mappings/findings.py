@@ -97,9 +97,8 @@ def from_error(error: MapError, each: Map | None = None) -> Finding:
     """
     field = error.field
     code = codes.code_of(error.code, field)
-    if code == "DIPV1014" and each is not None and field.startswith("dataverse.key."):
-        part = each.dataverse.key[int(field.rpartition(".")[2])]
-        code = "DIPV1015" if "." in part else code
+    if each is not None:
+        code = _refined(code, field, each)
     known = codes.load()[code]
     return Finding(
         code=code,
@@ -112,6 +111,16 @@ def from_error(error: MapError, each: Map | None = None) -> Finding:
         side="fno" if field.startswith("fno") else "dataverse" if field.startswith("dataverse") else "",
         remedy=error.remedy or known.remedy,
     )
+
+
+def _refined(code: str, field: str, each: Map) -> str:
+    """The code that the place in the map tells apart."""
+    steps = field.split(".")
+    if code == "DIPV1014" and steps[:2] == ["dataverse", "key"]:
+        return "DIPV1015" if "." in each.dataverse.key[int(steps[2])] else code
+    if code == "DIPV1022" and steps[0] == "fields" and not each.fields[int(steps[1])].to_dataverse:
+        return "DIPV1025"
+    return code
 
 
 def of_errors(errors: Iterable[MapError]) -> Iterator[Finding]:

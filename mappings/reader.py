@@ -103,6 +103,7 @@ def _plain(node: yaml.Node, place: str, lines: Lines, path: Path) -> Any:
                     file=path,
                     line=key_node.start_mark.line + 1,
                     field=inner,
+                    code="ambiguous_value" if place.endswith(".values") else "invalid_map",
                 )
             lines[inner] = key_node.start_mark.line + 1
             content[key] = _plain(value_node, inner, lines, path)
@@ -135,7 +136,18 @@ def _translated(detail: ErrorDetails, path: Path, lines: Lines) -> MapError:
     location = [part for part in detail["loc"] if part != "[key]"]
     field = ".".join(str(part) for part in location)
     problem, remedy = _explained(detail, location)
-    return MapError(problem, file=path, line=_nearest(lines, field), field=field, remedy=remedy)
+    code = _code(detail, field)
+    return MapError(problem, file=path, line=_nearest(lines, field), field=field, remedy=remedy, code=code)
+
+
+def _code(detail: ErrorDetails, field: str) -> str:
+    """A word for what other tools have a code for."""
+    given = detail["input"]
+    if field in ("fno.key", "dataverse.key") and detail["type"] in ("missing", "too_short"):
+        return "no_key"
+    if detail["type"] == "value_error" and "needs both" in detail["msg"] and isinstance(given, dict):
+        return "no_target" if given.get("fno") else "no_source"
+    return "invalid_map"
 
 
 def _explained(detail: ErrorDetails, location: list[int | str]) -> tuple[str, str]:
