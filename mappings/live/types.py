@@ -23,7 +23,7 @@ def misfit(pair: FieldPair, fno: Column, dataverse: Column) -> str:
     """
     kinds: set[str] = {fno.kind, dataverse.kind}
     if dataverse.kind == "lookup":
-        return "is a lookup: follow it with a dot to the column that names the row behind it"
+        return "is a lookup: follow it with a dot to the column that identifies the row behind it"
     if kinds & MOMENTS:
         return _others(kinds, MOMENTS | TEXTUAL)
     if pair.values is not None:
