@@ -35,6 +35,7 @@ def test_blanks_that_one_side_keeps_and_the_other_cuts_are_left_alone(
     installation.settle()
     fno = ours.fno("A")
     assert (fno[NAME["fno"]], fno["CustomerGroupId"], fno[PHONE["fno"]]) == ("Blanks  ", "r&D ", "1")
+    assert installation.conflicts() == []  # they are no difference at all
     assert installation.stored().differences(MAPS) == []
     installation.at_rest()
 
