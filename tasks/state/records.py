@@ -15,7 +15,8 @@ Side = Literal["fno", "dataverse"]
 LaneStatus = Literal["not_running", "initializing", "running", "paused", "resuming", "error"]
 Initial = Literal["none", "running", "done"]
 LinkState = Literal["half", "paired", "detached"]
-"""half: at most one side is confirmed; paired: both ids were confirmed once; detached: left a filter, not synced."""
+"""half: at most one side is confirmed; paired: both ids were confirmed once; detached: left a filter, or is
+gone from one side and kept on the other by its map; not synced."""
 InboxKind = Literal["upsert", "delete", "missing"]
 ParkedKind = Literal["parked", "waiting_create", "held_delete", "uncertain", "duplicate", "out_of_scope"]
 ConflictKind = Literal["conflict", "no_base", "delete", "drift", "normalized", "not_kept"]

@@ -21,7 +21,7 @@ class LaneStatus:
     """One map in one company.
 
     Attributes:
-        links: paired rows; `half` has one side only so far, `detached` left a filter.
+        links: paired rows; `half` has one side only so far, `detached` left a filter, or is kept on one side only.
         held: deletes that wait for approval.
         open: conflicts that a person has to decide; `conflicts`: all on record.
         no_base: fields that differed when both sides were connected.
