@@ -1,0 +1,109 @@
+"""Every shipped map at work on the seed `everything`: one initial sync, then a change of each map in each direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from mappings.catalogue import Catalogue, Form
+from tasks.sync.verify import verify
+from tests.integration.conftest import Install
+from tests.integration.everything import Tables, edits, make
+from tests.integration.installation import Installation, failed
+from tests.local_services import Services, Side
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+COMPANIES = ("usmf", "demf")
+PLANTED = Path(__file__).parents[2] / "deployments/sandbox/seed/whole/planted.yaml"
+
+
+@pytest.mark.parametrize("form", get_args(Form))
+def test_every_map_syncs_whole_and_every_change_arrives(
+    form: Form, services: Services, install: Install
+) -> None:
+    services.reset("everything")
+    catalogue = Catalogue.load(form=form, sensitive=["all"])
+    installation = install(catalogue=catalogue, companies=COMPANIES)
+
+    assert failed(installation.initial()) == []
+    assert parked(installation) == planted(form)
+    assert installation.waiting() == []
+    assert differences(installation) == []
+    assert without_links(installation) == {each.name for each in catalogue.maps.values() if not each.initial}
+    assert members_missing(services, catalogue) == []
+    installation.at_rest()
+
+    before = Tables(services)
+    chosen = list(edits(installation))
+    assert len({edit.map.name for edit in chosen}) > 120, "the others have nothing but their keys"
+    expected = [make(services, edit, before) for edit in chosen]
+    installation.settle()
+    after = Tables(services)
+    assert [
+        str(edit)
+        for edit, value in zip(chosen, expected, strict=True)
+        if after.value(edit, other(edit.side)) != value
+    ] == []
+    assert parked(installation) == planted(form)
+    assert differences(installation) == []
+
+
+def other(side: Side) -> Side:
+    return "dataverse" if side == "fno" else "fno"
+
+
+def documents() -> Iterator[dict[str, Any]]:
+    """The entries of the seed's own list of rows for which there is more to know than their map."""
+    yield from yaml.safe_load(PLANTED.read_text(encoding="utf-8"))
+
+
+def planted(form: Form) -> list[tuple[str, ...]]:
+    """What must be parked: map, company, key, side, code; nothing else."""
+    return sorted(
+        tuple(str(each[name]) for name in ("map", "company", "side", "key", "code"))
+        for entry in documents()
+        for each in entry.get("parked", ())
+        if form in each.get("forms", (form,))
+    )
+
+
+def parked(installation: Installation) -> list[tuple[str, ...]]:
+    return sorted((row.map, row.company, row.side, row.key, row.code) for row in installation.parked())
+
+
+def differences(installation: Installation) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    return [(d.map, d.key, d.kind, d.fields) for d in verify(installation.session).details]
+
+
+def without_links(installation: Installation) -> set[str]:
+    """Maps that paired no row in some company."""
+    return {
+        each.name
+        for each in installation.catalogue.maps.values()
+        for company in (COMPANIES if each.company_specific else ("",))
+        if not installation.links(each.name, company)
+    }
+
+
+def members_missing(services: Services, catalogue: Catalogue) -> list[str]:
+    """Values of value maps that no row in Dataverse has."""
+    missing = []
+    tables = {each.dataverse.table for each in catalogue.maps.values() if each.to_dataverse and each.initial}
+    stored = {table: services.dump("dataverse", table) for table in tables}
+    for each in catalogue.maps.values():
+        if not each.initial or each.name == "Ledger":
+            continue
+        for pair in each.compared:
+            if pair.values and pair.to_dataverse and str(pair.fno) not in (each.fno.filter or ""):
+                there = {str(row.get(str(pair.dataverse))).casefold() for row in stored[each.dataverse.table]}
+                missing += [
+                    f"{each.name}: {pair.id}: {value}"
+                    for value in pair.values.values()
+                    if value.casefold() not in there
+                ]
+    return missing
