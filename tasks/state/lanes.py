@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,9 +26,11 @@ class LaneReads(Session):
         found = self._lanes(lane.c.pair == pair, lane.c.map == map, lane.c.company == company)
         return found[0] if found else LaneRecord(pair, map, company)
 
-    def lanes(self, pair: int) -> list[LaneRecord]:
-        """All lanes that ever ran, by map and company."""
-        return self._lanes(lane.c.pair == pair)
+    def lanes(self, pair: int, maps: Collection[str] | None = None) -> list[LaneRecord]:
+        """All lanes that ever ran, of some maps or (None) of all, by map and company."""
+        if maps is None:
+            return self._lanes(lane.c.pair == pair)
+        return self._lanes(lane.c.pair == pair, lane.c.map.in_(sorted(maps)))
 
     def layout_by_id(self, id: int) -> StoredLayout:
         """A layout that digests were stored with.

@@ -7,6 +7,7 @@ lanes whose initial sync is under way, and for paused ones. What a lane was not 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import msgspec
@@ -57,12 +58,12 @@ class Listeners:
         return mark == self.mark and not set(missed) & {lane.name for lane in self.lanes}
 
 
-def begun(session: Session) -> list[LaneRecord]:
-    """The lanes that have to hear of changes: their initial sync has begun, and nobody stopped them."""
+def begun(session: Session, maps: Collection[str]) -> list[LaneRecord]:
+    """The lanes of some maps that have to hear of changes: their initial sync has begun, and nobody stopped them."""
     with session.store.read() as state:
         return [
             record
-            for record in state.lanes(session.pair)
+            for record in state.lanes(session.pair, maps)
             if record.initial != "none" and record.state != "not_running"
         ]
 
@@ -76,10 +77,11 @@ def listeners(session: Session, table: str, newcomer: Lane | None = None) -> Lis
         newcomer: a lane about to begin its initial sync; its map counts, itself it is told nothing yet.
     """
     found = Listeners(table)
-    records = begun(session)
+    maps = session.catalogue.of_table(table)
+    records = begun(session, [sync.name for sync in maps])
     selected = {sync.name for sync in session.selected()} | ({newcomer.map.name} if newcomer else set())
     columns = {MODIFIED_BY}
-    for sync in session.catalogue.of_table(table):
+    for sync in maps:
         own = [record.company for record in records if record.map == sync.name]
         if not own and sync.name not in selected:
             continue

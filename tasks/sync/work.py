@@ -130,10 +130,9 @@ def poll(
     sets: dict[str, list[Map]] = {}
     for sync in maps:
         sets.setdefault(sync.fno.set, []).append(sync)
-    names = {record.map for record in begun(session)}
     for table in dict.fromkeys(sync.dataverse.table for sync in maps):
-        if not any(sync.name in names for sync in session.catalogue.of_table(table)):
-            continue
+        if not begun(session, [sync.name for sync in session.catalogue.of_table(table)]):
+            continue  # nobody listens: no lease is needed to know that
         with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as lease:
             told = listeners(session, table)
             polls.append(poll_dataverse(told, lease) if told.lanes else Poll(table, "", errors=told.errors))

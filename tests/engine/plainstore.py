@@ -8,7 +8,7 @@ That both agree is checked by running samples of the same interleavings over the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -182,8 +182,8 @@ class PlainReader:
     def lane(self, pair: int, map: str, company: str) -> LaneRecord:
         return self.t.lanes.get((map, company)) or LaneRecord(pair, map, company)
 
-    def lanes(self, pair: int) -> list[LaneRecord]:
-        return [self.t.lanes[at] for at in sorted(self.t.lanes)]
+    def lanes(self, pair: int, maps: Collection[str] | None = None) -> list[LaneRecord]:
+        return [self.t.lanes[at] for at in sorted(self.t.lanes) if maps is None or at[0] in maps]
 
     def layout_by_id(self, id: int) -> StoredLayout:
         return self.t.layouts[id]

@@ -46,6 +46,8 @@ def test_lanes(store: Store, pair: int, lease: Lease) -> None:
             ("DEMF", "paused"),
             (COMPANY, "error"),
         ]
+        assert state.lanes(pair, [MAP, "Other"]) == state.lanes(pair)
+        assert state.lanes(pair, ["Other"]) == state.lanes(pair, []) == []
 
 
 def test_a_layout_is_stored_once_and_any_difference_makes_another(
