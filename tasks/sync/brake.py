@@ -6,6 +6,7 @@ first of them is written; `dualflow deletes approve` sets it going again.
 
 from __future__ import annotations
 
+from mappings.metadata import SideName
 from tasks.state.leases import Lease
 from tasks.sync.lane import Lane
 
@@ -18,11 +19,12 @@ def allowance(lane: Lane, paired: int) -> int:
     return max(lane.settings.brake_minimum, int(lane.settings.brake_share * paired))
 
 
-def brake_changed(lane: Lane, lease: Lease, changed: int, links: int) -> bool:
+def brake_changed(lane: Lane, lease: Lease, changed: int, links: int, side: SideName) -> bool:
     """A scan that finds a large share of all rows changed may have found a restored database: stop and ask."""
     if changed < SCAN_UPDATE_FLOOR or changed <= lane.settings.update_brake_share * links:
         return False
-    return _stop(lane, lease, f"a scan of F&O found {changed} of {links} rows changed since the last one")
+    name = "F&O" if side == "fno" else "Dataverse"
+    return _stop(lane, lease, f"a scan of {name} found {changed} of {links} rows changed since the last one")
 
 
 def brake_left(lane: Lane, lease: Lease, left: int, links: int, side: str, expression: str | None) -> bool:

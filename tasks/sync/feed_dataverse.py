@@ -11,8 +11,9 @@ from mappings.errors import FatalError
 from tasks.connectors.side import Row, TokenExpired
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, InboxEntry, Link
-from tasks.sync.brake import brake_left
+from tasks.sync.brake import brake_changed, brake_left
 from tasks.sync.cases import version_of
+from tasks.sync.diff import UNKNOWN
 from tasks.sync.feeds import Poll, Router, all_links, entry, link_name, name_missing
 from tasks.sync.handover import handed_over
 from tasks.sync.intents import Layouts
@@ -96,7 +97,7 @@ def poll_dataverse(told: Listeners, lease: Lease) -> Poll:
 
 
 def _route_dataverse(
-    routers: Sequence[Router], rows: Sequence[Row], poll: Poll
+    routers: Sequence[Router], rows: Sequence[Row], poll: Poll, *, scan: bool = False
 ) -> tuple[list[InboxEntry], list[dict[str, Any]]]:
     """Inbox entries for the rows that concern a lane, and links that are only confirmed: echoes of our own writes."""
     if not rows:
@@ -109,7 +110,7 @@ def _route_dataverse(
     by_lane = {(router.lane.map.name, router.lane.company): router for router in routers}
     entries: list[InboxEntry] = []
     echoes: dict[Router, list[tuple[Link, Row]]] = {}
-    changed: dict[Router, list[Row]] = {}
+    changed: dict[Router, list[tuple[Link, Row]]] = {}
     unlinked: list[Row] = []
     for id_, row in zip(ids, rows, strict=True):
         own = links.get(id_, [])
@@ -130,9 +131,11 @@ def _route_dataverse(
             else:
                 entries.append(entry(router.lane, "dataverse", link_name(link), "upsert"))
                 if link.state == "paired":
-                    changed.setdefault(router, []).append(row)
-    for router, own_rows in changed.items():
-        router.left += int((~router.comparer.dataverse_mask(own_rows)).sum())
+                    changed.setdefault(router, []).append((link, row))
+    for router, linked in changed.items():
+        router.left += int((~router.comparer.dataverse_mask([row for _, row in linked])).sum())
+        if scan:
+            router.changed += _changed(router, linked)
     entries += handed_over(routers, rows, links)
     confirmed: list[dict[str, Any]] = []
     for router, found in echoes.items():
@@ -145,15 +148,24 @@ def _route_dataverse(
     return entries, confirmed
 
 
+def _changed(router: Router, linked: Sequence[tuple[Link, Row]]) -> int:
+    """How many of these rows hold other values than when they were last settled; their versions alone say less."""
+    canonical, _ = router.comparer.dataverse([row for _, row in linked])
+    digests = router.comparer.digests(canonical)
+    _, bases = Layouts(router.lane).bases([link for link, _ in linked])
+    return int(((digests != bases) & (bases != UNKNOWN)).any(axis=1).sum())
+
+
 def _brake(routers: Sequence[Router], lease: Lease) -> None:
-    """Stop the lanes that too many rows left at once, before anybody works on them."""
+    """Stop the lanes of which too many rows left or changed at once, before anybody works on them."""
     for router in routers:
         lane = router.lane
-        if router.left <= lane.settings.brake_minimum:
+        if router.left <= lane.settings.brake_minimum and not router.changed:
             continue
         with lane.store.read() as state:
             links = state.count_links(lane.pair, lane.map.name, lane.company, "paired")
-        brake_left(lane, lease, router.left, links, "dataverse", lane.map.dataverse.filter)
+        if not brake_left(lane, lease, router.left, links, "dataverse", lane.map.dataverse.filter):
+            brake_changed(lane, lease, router.changed, links, "dataverse")
 
 
 def _confirm(
@@ -227,7 +239,7 @@ def scan_dataverse(told: Listeners, lease: Lease) -> Poll:
         lane.seams.failpoint("polled")
         poll.seen += len(page)
         seen.update(str(row[lane.dataverse_table.id_column]) for row in page)
-        entries, confirmed = _route_dataverse(routers, page, poll)
+        entries, confirmed = _route_dataverse(routers, page, poll, scan=True)
         poll.named += len(entries)
         _brake(routers, lease)
         with lane.store.transaction(lease) as tx:

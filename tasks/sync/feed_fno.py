@@ -84,7 +84,7 @@ class _Scan:
         filter_ = self.lane.map.fno.filter
         if brake_left(self.lane, lease, len(self.left), len(self.links), "fno", filter_):
             return True
-        brake_changed(self.lane, lease, self.changed, len(self.links))
+        brake_changed(self.lane, lease, self.changed, len(self.links), "fno")
         return False
 
     def look(self, rows: Sequence[Row]) -> None:

@@ -52,6 +52,7 @@ class Router:
 
     Attributes:
         left: how many rows it was told of that the map's filter no longer takes.
+        changed: how many a scan found that are not as they were when last settled.
     """
 
     def __init__(self, lane: Lane) -> None:
@@ -59,6 +60,7 @@ class Router:
         self.lookups = Lookups(lane)
         self.comparer = Comparer(lane, self.lookups)
         self.left = 0
+        self.changed = 0
 
     def fno_keys(self, rows: Sequence[Row]) -> list[str]:
         """Folded integration keys of F&O rows."""

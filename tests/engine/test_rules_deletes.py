@@ -341,10 +341,14 @@ def test_rows_that_were_never_a_pair_delete_nobody() -> None:
 
 
 @pytest.mark.parametrize(("share", "passes"), [(30, True), (31, False)])
-def test_a_scan_that_finds_too_many_rows_changed_stops_the_lane(share: int, passes: bool) -> None:
+@pytest.mark.parametrize("side", SIDES)
+def test_a_scan_that_finds_too_many_rows_changed_stops_the_lane(side: Side, share: int, passes: bool) -> None:
     w = stocked(100, update_brake_share=0.3)
-    for row in rows(w, "fno")[:share]:
-        w.change(row, Name="as of yesterday")
+    for row in rows(w, side)[:share]:
+        w.change(row, **{"Name" if side == "fno" else "new_name": "as of yesterday"})
+    for row in rows(w, "dataverse")[share:]:
+        w.change(row, new_plugin="no map has this")
+    void_tokens(w)
     for _ in range(2):
         w.sync("Customers")
     assert len(w.writes()) == (share if passes else 0)
@@ -365,6 +369,15 @@ def test_small_tables_may_change_as_a_whole() -> None:
         w.change(row, Name="renamed")
     w.sync("Customers")
     assert len(w.writes()) == 19 and states(w)["usmf"] == "running"
+
+
+def test_what_a_feed_names_is_no_finding_of_a_scan() -> None:
+    """Users may edit as many rows as they like where each edit is told."""
+    w = stocked(100, update_brake_share=0.3)
+    for row in rows(w, "dataverse"):
+        w.change(row, new_name="edited")
+    w.sync("Customers")
+    assert len(w.writes()) == 100 and states(w)["usmf"] == "running"
 
 
 def test_a_person_who_let_changes_go_on_permitted_no_deletes() -> None:
