@@ -29,7 +29,7 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 def documents() -> dict[str, Document]:
     """All maps by name in their first published form, every scalar as the text that stands in the file."""
     found = [
-        yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) for path in MAPS.glob("*/*.yaml")
+        yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CBaseLoader) for path in MAPS.glob("*/*.yaml")
     ]
     return {
         document["map"]: document for document in sorted(found, key=lambda each: each["version"] == "2019")

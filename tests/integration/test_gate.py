@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mappings.catalogue import Catalogue
+from tasks.sync.work import delta_sync
 from tests.integration.conftest import Prepare
 from tests.integration.customers import MAPS, NAME, OTHER, PHONE, Customers, in_sync
 from tests.integration.installation import ACCOUNTS, PERSONS, VENDORS, Installation, altered, failed
@@ -192,6 +193,32 @@ def test_rows_that_both_sides_create_at_once_pair_up(
     (about,) = [c for c in installation.conflicts(ACCOUNTS, "usmf") if "OrganizationName=name" in c.fields]
     assert (about.kind, about.winner) == ("no_base", "fno")
     assert installation.parked() == []
+
+
+@pytest.mark.parametrize("target", ["dataverse", "fno"])
+def test_a_row_that_keeps_moving_is_left_for_the_next_delta(
+    services: Services, prepare: Prepare, target: Side
+) -> None:
+    installation, ours = prepare(in_sync, maps=MAPS), Customers(services)
+    source = OTHER[target]
+    ours.change(source, KEY, **{NAME[source]: "New name"})
+    ours.change(source, "A", **{NAME[source]: "Not in the way"})
+    for number in range(3):
+        before(services, target, "PATCH", change(ours, target, **{PHONE[target]: str(number)}))
+    assert failed(installation.delta(ACCOUNTS)) == []
+    assert [gate["opened"] for gate in services.gates()] == [True] * 3
+    assert refused_as_stale(services, "PATCH") == 3
+    assert names(ours)[0] != names(ours)[1]
+    assert ours.rows(target)["A"][NAME[target]] == "Not in the way"
+    assert installation.parked() == []
+    # it is still named, though no feed tells of it again
+    (summary,) = delta_sync(installation.session, ACCOUNTS, ["usmf"])
+    assert summary.written
+    assert names(ours) == ("New name", "New name")
+    assert ours.rows(target)[KEY][PHONE[target]] == "2"
+    installation.settle(ACCOUNTS)
+    assert ours.rows(source)[KEY][PHONE[source]] == "2"
+    assert lost(installation) == []
 
 
 # at every moment
