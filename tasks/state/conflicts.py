@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, select, update
 
 from tasks.state.models import conflict, history
-from tasks.state.records import ConflictKind, ConflictRecord, ConflictStatus, HistoryEntry
+from tasks.state.records import ConflictKind, ConflictRecord, ConflictStatus, HistoryEntry, Side
 from tasks.state.session import Session
 
 _CONFLICT = tuple(ConflictRecord.__dataclass_fields__)
@@ -41,6 +41,20 @@ class ConflictReads(Session):
         """Conflicts of these rows that wait for a person."""
         query = select(*(conflict.c[name] for name in _CONFLICT)).where(
             _of(conflict, pair, map=map, company=company, status="open"), self._among(conflict.c.key, keys)
+        )
+        return [_conflict(*row) for row in self._connection.execute(query.order_by(conflict.c.id))]
+
+    def choices(self, pair: int, map: str, company: str) -> list[ConflictRecord]:
+        """Open conflicts of a lane about which a person has decided."""
+        query = select(*(conflict.c[name] for name in _CONFLICT)).where(
+            _of(conflict, pair, map=map, company=company, status="open"), conflict.c.choice != ""
+        )
+        return [_conflict(*row) for row in self._connection.execute(query.order_by(conflict.c.id))]
+
+    def conflicts_by_id(self, pair: int, ids: Iterable[int]) -> list[ConflictRecord]:
+        """Conflicts by their numbers, in the order of those."""
+        query = select(*(conflict.c[name] for name in _CONFLICT)).where(
+            conflict.c.pair == pair, self._among(conflict.c.id, ids)
         )
         return [_conflict(*row) for row in self._connection.execute(query.order_by(conflict.c.id))]
 
@@ -80,7 +94,10 @@ class ConflictWrites(ConflictReads):
     """Changes of conflicts and history."""
 
     def record_conflicts(self, records: Sequence[ConflictRecord]) -> None:
-        """Record conflicts; one takes the place of the open one of the same row, kind and unit, if there is one."""
+        """Record conflicts; one takes the place of the open one of the same row, kind and unit, if there is one.
+
+        A person's choice about the open one stays as long as the values are those that it was made about.
+        """
         if not records:
             return
         now = self._now()
@@ -94,12 +111,14 @@ class ConflictWrites(ConflictReads):
                 "fno_digest": _signed(record.fno_digest),
                 "dataverse_digest": _signed(record.dataverse_digest),
             }
+            known = open_ids.pop(_row_of(record), None)
+            if known is not None and known[1:3] == (filled["fno_digest"], filled["dataverse_digest"]):
+                filled["choice"] = known.choice
             values = tuple(filled[name] if name in filled else getattr(record, name) for name in columns)
-            id_ = open_ids.pop(_row_of(record), None)
-            if id_ is None:
+            if known is None:
                 new.append(values)
             else:
-                again.append((*values, id_))
+                again.append((*values, known.id))
         self._insert(conflict, columns, new)
         self._update(conflict, columns, again)
 
@@ -111,6 +130,20 @@ class ConflictWrites(ConflictReads):
             .where(self._among(conflict.c.id, ids), conflict.c.status == "open")
             .values(status="decided", winner=winner, loser=loser)
         )
+
+    def choose(self, record: ConflictRecord, side: Side) -> bool:
+        """Note what a person chose for an open conflict; False if it is not as that person saw it any more."""
+        done = self._connection.execute(
+            update(conflict)
+            .where(
+                conflict.c.id == record.id,
+                conflict.c.status == "open",
+                conflict.c.fno_digest == _signed(record.fno_digest),
+                conflict.c.dataverse_digest == _signed(record.dataverse_digest),
+            )
+            .values(choice=side)
+        )
+        return done.rowcount == 1
 
     def add_history(self, entries: Sequence[HistoryEntry]) -> None:
         """Note what was done."""
@@ -134,17 +167,19 @@ class ConflictWrites(ConflictReads):
             )
         )
 
-    def _open(self, records: Sequence[ConflictRecord]) -> dict[tuple[Any, ...], int]:
-        columns = (*(conflict.c[name] for name in _ROW), conflict.c.id)
-        found: dict[tuple[Any, ...], int] = {}
+    def _open(self, records: Sequence[ConflictRecord]) -> dict[tuple[Any, ...], Row[Any]]:
+        known = (conflict.c.id, conflict.c.fno_digest, conflict.c.dataverse_digest, conflict.c.choice)
+        found: dict[tuple[Any, ...], Row[Any]] = {}
         for pair in {record.pair for record in records}:
             keys = {record.key for record in records if record.pair == pair}
             rows = self._connection.execute(
-                select(*columns).where(
+                select(*known, *(conflict.c[name] for name in _ROW))
+                .where(
                     conflict.c.pair == pair, conflict.c.status == "open", self._among(conflict.c.key, keys)
                 )
+                .with_for_update()  # nobody chooses between this look and the update that follows it
             )
-            found |= {tuple(row[:-1]): row[-1] for row in rows}
+            found |= {tuple(row[len(known) :]): row for row in rows}
         return found
 
 

@@ -48,14 +48,23 @@ class LaneReads(Session):
         pairs = tuple((str(name), str(type_id)) for name, type_id in row.pairs)
         return StoredLayout(row.id, row.pair, row.map, row.hash, pairs, row.secret_id)
 
-    def _lanes(self, *conditions: ColumnElement[bool]) -> list[LaneRecord]:
+    def _lanes(self, *conditions: ColumnElement[bool], for_update: bool = False) -> list[LaneRecord]:
         query = select(*(lane.c[name] for name in _COLUMNS)).where(*conditions)
+        if for_update:
+            query = query.with_for_update()  # says nothing on SQLite, which has one writer at a time
         rows: Sequence[Row[Any]] = self._connection.execute(query.order_by(lane.c.map, lane.c.company)).all()
         return [LaneRecord(*row) for row in rows]
 
 
 class LaneWrites(LaneReads):
     """Changes of lanes and layouts."""
+
+    def lane(self, pair: int, map: str, company: str) -> LaneRecord:
+        """How a lane stands; nobody else changes that before this transaction ends."""
+        found = self._lanes(
+            lane.c.pair == pair, lane.c.map == map, lane.c.company == company, for_update=True
+        )
+        return found[0] if found else LaneRecord(pair, map, company)
 
     def save_lane(self, record: LaneRecord) -> None:
         """Store how a lane stands; `updated_at` is set to now."""

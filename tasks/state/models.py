@@ -129,6 +129,8 @@ lane = Table(
     Column("layout_id", Integer, ForeignKey("layout.id")),
     _text("initial"),
     _text("mode"),
+    _text("resume"),
+    Column("rescan", Boolean, nullable=False),
     Column("updated_at", Utc, nullable=False),
 )
 
@@ -295,6 +297,9 @@ conflict = Table(
     Column("fno_digest", BigInteger, nullable=False),
     Column("dataverse_digest", BigInteger, nullable=False),
     _text("status"),
+    _text("choice"),
+    _text("side"),
+    _name("row"),
     Column("run", Integer),
     Column("at", Utc, nullable=False),
     Index(None, "pair", "map", "company", "key"),

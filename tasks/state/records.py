@@ -35,6 +35,8 @@ class LaneRecord:
         layout_id: layout that its links are written with.
         initial: how far its initial sync came.
         mode: mode of that initial sync: both | to-dataverse | to-fno | link.
+        resume: what comes first while it is `resuming`: catch-up | live-first; "" in any other state.
+        rescan: names of changed rows were dropped while it was paused; a scan has to find them.
     """
 
     pair: int
@@ -46,6 +48,8 @@ class LaneRecord:
     layout_id: int | None = None
     initial: Initial = "none"
     mode: str = ""
+    resume: str = ""
+    rescan: bool = False
     updated_at: datetime | None = None
 
 
@@ -239,6 +243,8 @@ class ConflictRecord:
         fno_digest, dataverse_digest: unsigned 64 bit, of the values that met; `resolve` refuses when they moved.
         status: an open one is held for a person; the next record of the same row, kind and unit replaces it.
         unit: tells open conflicts of one row apart, if they are recorded one a unit; "" = all of the row.
+        choice: the side that a person chose for an open one; void when the values have moved since, "" = none.
+        side, row: name of the row in the inbox.
     """
 
     pair: int
@@ -255,6 +261,9 @@ class ConflictRecord:
     run: int | None = None
     at: datetime | None = None
     unit: str = ""
+    choice: str = ""
+    side: str = ""
+    row: str = ""
     id: int = 0
 
 

@@ -259,6 +259,9 @@ class PlainReader:
             and all(value is None or getattr(c, name) == value for name, value in wanted.items())
         ]
 
+    def choices(self, pair: int, map: str, company: str) -> list[ConflictRecord]:
+        return [c for c in self.conflicts(pair, map, company, status="open") if c.choice]
+
     # deletes
 
     def deleted_since(self, pair: int, map: str, company: str | None, side: str, since: datetime) -> int:
@@ -454,10 +457,16 @@ class PlainTransaction(PlainReader):
         def row(c: ConflictRecord) -> tuple[Any, ...]:
             return c.map, c.company, c.key, c.kind, c.unit
 
-        open_ids = {row(c): c.id for c in self.t.conflicts.values() if c.status == "open"}
+        open_ = {row(c): c for c in self.t.conflicts.values() if c.status == "open"}
         for record in records:
-            id_ = open_ids.pop(row(record), None) or self.t.number("conflict")
-            self.t.conflicts[id_] = replace(record, id=id_, at=record.at or self._now())
+            known = open_.pop(row(record), None)
+            same = known and (known.fno_digest, known.dataverse_digest) == (
+                record.fno_digest,
+                record.dataverse_digest,
+            )
+            id_ = known.id if known else self.t.number("conflict")
+            choice = known.choice if known and same else record.choice
+            self.t.conflicts[id_] = replace(record, id=id_, choice=choice, at=record.at or self._now())
 
     def close_conflicts(self, ids: Iterable[int], *, winner: str = "") -> None:
         loser = {"fno": "dataverse", "dataverse": "fno"}.get(winner, "")
