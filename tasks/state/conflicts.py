@@ -113,7 +113,7 @@ class ConflictWrites(ConflictReads):
             }
             known = open_ids.pop(_row_of(record), None)
             if known is not None and known[1:3] == (filled["fno_digest"], filled["dataverse_digest"]):
-                filled["choice"] = known.choice
+                filled |= {"choice": known.choice, "at": known.at}
             values = tuple(filled[name] if name in filled else getattr(record, name) for name in columns)
             if known is None:
                 new.append(values)
@@ -168,7 +168,7 @@ class ConflictWrites(ConflictReads):
         )
 
     def _open(self, records: Sequence[ConflictRecord]) -> dict[tuple[Any, ...], Row[Any]]:
-        known = (conflict.c.id, conflict.c.fno_digest, conflict.c.dataverse_digest, conflict.c.choice)
+        known = [conflict.c[name] for name in ("id", "fno_digest", "dataverse_digest", "choice", "at")]
         found: dict[tuple[Any, ...], Row[Any]] = {}
         for pair in {record.pair for record in records}:
             keys = {record.key for record in records if record.pair == pair}

@@ -262,7 +262,7 @@ class ConflictRecord:
     at: datetime | None = None
     unit: str = ""
     choice: str = ""
-    side: str = ""
+    side: Side = "fno"
     row: str = ""
     id: int = 0
 

@@ -117,7 +117,8 @@ class Work:
     """A batch on its way: decided, its intents noted, ready to be sent and recorded.
 
     Attributes:
-        open: (key, kind) of the conflicts that this batch leaves for a person.
+        open: (key, kind, unit) of the conflicts that this batch leaves for a person.
+        chosen: (key, kind, unit) of the conflicts that a person decided → case, side to be written, places of the field pairs.
         read_back: Places of the sends that were answered with no row; what the outcome has was read afterwards.
     """
 
@@ -134,7 +135,8 @@ class Work:
     parked: list[ParkedRow] = field(default_factory=list)
     waiting: list[WaitingRow] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
-    open: set[tuple[str, str]] = field(default_factory=set)
+    open: set[tuple[str, str, str]] = field(default_factory=set)
+    chosen: dict[tuple[str, str, str], tuple[int, SideName, tuple[int, ...]]] = field(default_factory=dict)
     history: list[HistoryEntry] = field(default_factory=list)
     again: list[int] = field(default_factory=list)
     unlink: list[int] = field(default_factory=list)

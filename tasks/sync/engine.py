@@ -17,6 +17,7 @@ from tasks.connectors.side import Outcome, Row
 from tasks.state.leases import Lease
 from tasks.state.records import InboxEntry
 from tasks.sync.cases import Case, Comparison, Send, Work, version_of
+from tasks.sync.choices import apply_choices
 from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.counterparts import Counterparts
@@ -201,6 +202,8 @@ class Engine:
             write=mode.write,
             newer=self._newer([work.cases[i] for i in at]) if lane.map.conflict == "newest" else None,
         )
+        if mode.update_dataverse and mode.update_fno:
+            apply_choices(lane, work, at, found, self.notes.key)
         found = self._confine(found)
         for i in at:
             work.cases[i].revived = self.leaving.is_back(work.cases[i])

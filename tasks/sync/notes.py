@@ -21,6 +21,7 @@ from tasks.state.records import (
     WaitingRow,
 )
 from tasks.sync.cases import Case, Work, fno_name
+from tasks.sync.choices import met
 from tasks.sync.closed import closed_by
 from tasks.sync.diff import Flags, Merge
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
@@ -314,12 +315,14 @@ class Notes:
         winner: str,
         *,
         status: ConflictStatus = "decided",
+        unit: str = "",
     ) -> None:
         """Record that two values met, and which one stands."""
         lane, comparison = self._lane, work.comparison
         pairs = [p for unit in units for p in lane.layout.units[unit]]
         if status == "open":
-            work.open.add((self.key(work.cases[i]), kind))
+            work.open.add((self.key(work.cases[i]), kind, unit))
+        side, row = self.row(work.cases[i])
         work.conflicts.append(
             ConflictRecord(
                 pair=lane.pair,
@@ -330,9 +333,12 @@ class Notes:
                 fields=self.fields(units),
                 winner=winner,
                 loser={"fno": "dataverse", "dataverse": "fno"}.get(winner, ""),
-                fno_digest=int(np.bitwise_xor.reduce(comparison.fno[i, pairs])) if pairs else 0,
-                dataverse_digest=int(np.bitwise_xor.reduce(comparison.dataverse[i, pairs])) if pairs else 0,
+                fno_digest=met(comparison.fno[i, pairs]),
+                dataverse_digest=met(comparison.dataverse[i, pairs]),
                 status=status,
+                unit=unit,
+                side=side,
+                row=row,
                 run=lane.run,
             )
         )
@@ -366,11 +372,14 @@ class Notes:
         units = np.flatnonzero(flags)
         if not units.size:
             return
-        held = [int(u) for u in units if found.hold[place, u] or found.open[place, u]]
+        held = [int(u) for u in units if found.open[place, u] and not found.hold[place, u]]
         by_fno = [int(u) for u in units if found.to_dataverse[place, u]]
         by_dataverse = [int(u) for u in units if found.to_fno[place, u]]
         if held:
             self.conflict(work, i, kind, held, "", status="open")
+        for unit in (int(u) for u in units if found.hold[place, u]):
+            # one for each: a person may choose differently, and one that is over doesn't void the others' choice
+            self.conflict(work, i, kind, [unit], "", status="open", unit=self.fields([unit])[0])
         if by_fno:
             self.conflict(work, i, kind, by_fno, "fno")
         if by_dataverse:

@@ -20,6 +20,7 @@ from tasks.state.leases import Lease
 from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
+from tasks.sync.choices import not_written, winner_of
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision, Digests
 from tasks.sync.duplicates import linked_name, taken
@@ -376,16 +377,17 @@ class Recorder:
             records = tx.conflicts(lane.pair, lane.map.name, lane.company, status="open")
             self._open = {record.key for record in records}
         if self._open:
-            judged = {self._notes.key(case) for i, case in enumerate(work.cases) if i not in results.again}
-            closed = [
-                record.id
-                for key in judged & self._open
-                for record in tx.conflicts(lane.pair, lane.map.name, lane.company, status="open", key=key)
-                if (record.key, record.kind) not in work.open
-            ]
-            tx.close_conflicts(closed)
-            self._open -= judged
-        self._open |= {key for key, _ in work.open}
+            judged = {self._notes.key(case): i for i, case in enumerate(work.cases) if i not in results.again}
+            work.open |= not_written(lane, work)
+            closed: dict[str, list[int]] = {}
+            for key in judged.keys() & self._open:
+                for record in tx.conflicts(lane.pair, lane.map.name, lane.company, status="open", key=key):
+                    if (record.key, record.kind, record.unit) not in work.open:
+                        closed.setdefault(winner_of(lane, work, judged[key], record), []).append(record.id)
+            for winner, ids in closed.items():
+                tx.close_conflicts(ids, winner=winner)
+            self._open -= judged.keys()
+        self._open |= {key for key, _, _ in work.open}
 
     def _listed(self, tx: Transaction) -> bool:
         """Is any row of this lane parked or waiting? Most of the time none is, and nothing needs to be cleared."""

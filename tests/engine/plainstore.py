@@ -466,7 +466,8 @@ class PlainTransaction(PlainReader):
             )
             id_ = known.id if known else self.t.number("conflict")
             choice = known.choice if known and same else record.choice
-            self.t.conflicts[id_] = replace(record, id=id_, choice=choice, at=record.at or self._now())
+            at = known.at if known and same else record.at or self._now()
+            self.t.conflicts[id_] = replace(record, id=id_, choice=choice, at=at)
 
     def close_conflicts(self, ids: Iterable[int], *, winner: str = "") -> None:
         loser = {"fno": "dataverse", "dataverse": "fno"}.get(winner, "")
