@@ -70,12 +70,12 @@ def entity(name: str) -> EntityTask:
     ) -> EntityResult:
         return _work(name, step, companies, mode, run, patient)
 
+    # no tags: at each tagged task run Prefect asks its server whether the tag's concurrency is limited
     sync_entity.__name__ = sync_entity.__qualname__ = re.sub(r"\W+", "_", name.lower()).strip("_")
     return Task(
         sync_entity,
         name=name,
         task_run_name=name,
-        tags=["dualflow"],
         cache_policy=NO_CACHE,
         retries=len(RETRY_DELAYS),
         retry_delay_seconds=list(RETRY_DELAYS),

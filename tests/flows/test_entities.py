@@ -36,6 +36,7 @@ def test_tasks_return_json_and_try_again_only_where_it_helps() -> None:
         assert task.result_serializer == "json"
         assert task.retries == len(RETRY_DELAYS)
         assert task.retry_condition_fn is not None
+        assert not task.tags, "each tagged task run costs a request to Prefect's server"
 
 
 def test_a_map_without_a_module_gets_its_task_at_run_time() -> None:
