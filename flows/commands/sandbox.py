@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of data, certificates and settings.")]
-Seed = Annotated[str, typer.Option("--seed", help="Fill an empty sandbox: demo, or empty.")]
+Seed = Annotated[str, typer.Option("--seed", help="Fill an empty sandbox: demo, everything, or empty.")]
 Size = Annotated[int, typer.Option("--size", help="Rows of the seed, roughly. 0 = its own size.", min=0)]
 Ports = Annotated[
     str, typer.Option("--ports", help="F&O, Dataverse, login. 0 = as last time, or a free one.")
@@ -56,7 +56,7 @@ def serve(
 
 @app.command("seed")
 def seed_(
-    name: Annotated[str, typer.Argument(help="Name of the seed: demo, or empty.")] = SEED,
+    name: Annotated[str, typer.Argument(help="Name of the seed: demo, everything, or empty.")] = SEED,
     data: Data = DEMO,
     size: Size = 0,
     as_json: AsJson = False,

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from deployments.sandbox.seed.seeds import SeedRows
+from deployments.sandbox.seed.whole import dataverse
 from deployments.sandbox.seed.whole.rows import Rows
 
 PLANTED = Path(__file__).parent / "whole" / "planted.yaml"
@@ -20,8 +21,11 @@ PLANTED = Path(__file__).parent / "whole" / "planted.yaml"
 
 def rows(size: int = 0) -> SeedRows:
     """The rows, parents first. `size` has no meaning here."""
-    for name, found in Rows().all():
+    fno = Rows()
+    for name, found in fno.all():
         yield "fno", name, found
+    for name, found in dataverse.rows(fno):
+        yield "dataverse", name, found
     planted: list[dict[str, Any]] = yaml.load(PLANTED.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     for entry in planted:
         yield entry["side"], entry["set"], entry["rows"]

@@ -23,10 +23,14 @@ _SPACE = uuid.UUID("0c4d5a34-4f0e-4a39-9a55-2f3f6a1d0001")
 
 
 class Twins:
-    """Makes Dataverse rows out of F&O rows, and remembers which are there, so that lookups find them."""
+    """Makes Dataverse rows out of F&O rows, and remembers which are there, so that lookups find them.
 
-    def __init__(self) -> None:
-        catalogue = Catalogue.load(validate=False)
+    Args:
+        catalogue: the maps that say how; left out = those that run by default.
+    """
+
+    def __init__(self, catalogue: Catalogue | None = None) -> None:
+        catalogue = catalogue or Catalogue.load(validate=False)
         self._maps: Mapping[str, Map] = catalogue.maps
         self._tables = derive(catalogue.maps.values(), facts.load(), fno_entities.load()).dataverse
         self._there: set[str] = set()
@@ -100,7 +104,9 @@ def _value(column: Column, value: Any) -> Any:
     """A map's text, or an F&O value, as the column takes it."""
     if value == "":
         return None
-    if column.kind in ("text", "memo", "datetime", "date", "guid"):
+    if column.kind == "date":
+        return str(value)[:10]
+    if column.kind in ("text", "memo", "datetime", "guid"):
         return str(value)
     if column.kind == "boolean":
         return str(value) == "true"

@@ -68,48 +68,52 @@ COMPANIES = (Company("usmf", 1, 6, whole=True), Company("demf", 2, 3), Company("
 
 
 class Rows:
-    """The rows of F&O that the shipped maps are about, sensitive ones included."""
+    """The rows of F&O that the shipped maps are about, sensitive ones included.
+
+    Attributes:
+        catalogue: the maps in their classic form.
+        party: those in the form of the party model.
+    """
 
     def __init__(self) -> None:
-        self._maps = Catalogue.load(sensitive=["all"])
-        self._others = Catalogue.load(form="party", sensitive=["all"])
+        self.catalogue = Catalogue.load(sensitive=["all"])
+        self.party = Catalogue.load(form="party", sensitive=["all"])
         self._sets = fno_entities.load().sets
-        self._place = {name: place for place, name in enumerate(self._maps.maps)}
+        self._place = {name: place for place, name in enumerate(self.catalogue.maps)}
         self._made: dict[tuple[str, int, str], Row] = {}
 
     def all(self) -> Iterator[tuple[str, list[Row]]]:
         """Sets and rows, parents first; the rows that come again at the end close the circles."""
-        for each in self._in_order():
+        for each in self.in_order():
             for company in COMPANIES if each.company_specific else COMPANIES[:1]:
-                yield each.fno.set, self._of(each, company)
-        for each in self._in_order():
+                yield each.fno.set, self.of(each, company)
+        for each in self.in_order():
             if each.name in CIRCULAR:
                 for company in COMPANIES:
                     yield each.fno.set, [self._circular(each, company)]
 
-    def _in_order(self) -> list[Map]:
+    def in_order(self) -> list[Map]:
         """The maps that need rows in F&O, in their order."""
-        names = [name for wave in self._maps.order() for name in wave]
-        maps = [self._maps.maps[name] for name in names]
+        names = [name for wave in self.catalogue.order() for name in wave]
+        maps = [self.catalogue.maps[name] for name in names]
         return [each for each in maps if each.to_dataverse and each.initial and each.name not in TWICE]
 
-    def _of(self, each: Map, company: Company) -> list[Row]:
+    def of(self, each: Map, company: Company) -> list[Row]:
         if each.name in ALONE:
             places = [company.place] if each.company_specific else [one.place for one in COMPANIES]
-            return [self._row(each, place, company) for place in places]
+            return [self.row(each, place, company) for place in places]
         members = [len(pair.values) for pair, _ in self._pairs(each) if pair.values] if company.whole else []
-        own = any(not self._looked_up(each, part) and part != "dataAreaId" for part in each.fno.key)
-        count = max(company.each, *members) if own and members else company.each
-        return [self._row(each, number, company) for number in range(1, count + 1)]
+        count = max(company.each, *members) if self.named(each) and members else company.each
+        return [self.row(each, number, company) for number in range(1, count + 1)]
 
     def _circular(self, each: Map, company: Company) -> Row:
         """The change that closes a circle through the first row of a map."""
         name = CIRCULAR[each.name]
         pair, of = next((pair, of) for pair, of in self._pairs(each) if pair.fno == name and pair.lookup)
-        first = self._row(each, 1, company)
+        first = self.row(each, 1, company)
         return {key: first[key] for key in each.fno.key} | {name: self._referred(of, pair, 1, company)}
 
-    def _row(self, each: Map, number: int, company: Company) -> Row:
+    def row(self, each: Map, number: int, company: Company) -> Row:
         """One row; numbers are counted from 1."""
         known = self._made.get((each.name, number, company.code))
         if known is None:
@@ -149,15 +153,17 @@ class Rows:
 
         What a lookup names comes first: the same property may stand as text in another column.
         """
-        found = [(pair, of) for of in (each, self._others.maps[each.name]) for pair in of.compared]
-        for guest in (self._maps.maps[name] for name in sorted(TWICE)):
+        found = [(pair, of) for of in (each, self.party.maps[each.name]) for pair in of.compared]
+        for guest in (self.catalogue.maps[name] for name in sorted(TWICE)):
             if guest.fno.set == each.fno.set:
                 found += [(pair, guest) for pair in guest.compared if not pair.lookup]
         return sorted(found, key=lambda pair: pair[0].lookup is None)
 
     @staticmethod
-    def _looked_up(each: Map, name: str) -> bool:
-        return any(pair.fno == name and pair.lookup for pair in each.compared)
+    def named(each: Map) -> bool:
+        """The map's rows have a key of their own, not only those of other rows."""
+        looked_up = {pair.fno for pair in each.compared if pair.lookup}
+        return any(part not in looked_up and part != "dataAreaId" for part in each.fno.key)
 
     def _referred(self, each: Map, pair: FieldPair, number: int, company: Company) -> Any:
         """What the property behind a lookup names in this row."""
@@ -173,14 +179,14 @@ class Rows:
             column = target.dataverse.key[0]
         named = next(p for p, _ in self._pairs(target) if p.dataverse == column)
         if target.name in ALONE:
-            return self._row(target, company.place, company)[str(named.fno)]
-        return self._row(target, (number - 1) % company.each + 1, company)[str(named.fno)]
+            return self.row(target, company.place, company)[str(named.fno)]
+        return self.row(target, (number - 1) % company.each + 1, company)[str(named.fno)]
 
     def _target(self, lookup: Lookup, table: str) -> Map:
         """The map that makes the rows which a lookup means; accounts of vendors are made of vendors."""
-        meant = [target for target in self._maps.of_table(table) if lookup.means(target)]
+        meant = [target for target in self.catalogue.of_table(table) if lookup.means(target)]
         if all(target.name in TWICE for target in meant):
-            return self._maps.maps["Vendors V2"]
+            return self.catalogue.maps["Vendors V2"]
         return next(target for target in meant if target.name not in TWICE)
 
     def _own(self, each: Map, found: Property, number: int, company: Company) -> Any:
