@@ -140,11 +140,14 @@ class Report:
         return f"{maps} maps, {self.written:,} rows written" + "".join(f", {text}" for text in left)
 
     def table(self, maps: Sequence[Map]) -> list[dict[str, Any]]:
-        """Rows of the table artifact, in the maps' order."""
-        order = {each.name: position for position, each in enumerate(maps)}
-        lanes = sorted(self.lanes.values(), key=lambda lane: (order.get(lane.map, 0), lane.company))
+        """Rows of the table artifact: area by area, as the areas and then the maps come in these maps."""
+        areas = {each.name: each.area for each in maps}
+        first = list(dict.fromkeys(areas.values()))
+        order = {each.name: (first.index(each.area), at) for at, each in enumerate(maps)}
+        lanes = sorted(self.lanes.values(), key=lambda lane: (order.get(lane.map, (0, 0)), lane.company))
         return [
             {
+                "area": areas.get(lane.map, ""),
                 "map": lane.map,
                 "company": lane.company,
                 "read F&O": lane.counts.read_fno,

@@ -11,6 +11,7 @@ from flows import delta_sync as delta_module
 from flows import initial_sync as initial_module
 from flows.report import RunFailed
 from tasks import entity
+from tasks.progress import Tick, listening
 from tests.engine.world import World, thing_map
 
 pytestmark = pytest.mark.prefect
@@ -93,6 +94,19 @@ def test_a_delta_brings_changes_across_and_is_quiet_afterwards(world: World) -> 
     before = world.engine_writes()
     delta_module.delta_sync(return_state=True)
     assert world.engine_writes() == before
+
+
+def test_a_delta_has_no_task_for_a_map_without_work(world: World) -> None:
+    world.add_fno("A1", A="a")
+    initial_module.initial_sync(return_state=True)
+    delta_module.delta_sync(return_state=True)
+    ticks: list[Tick] = []
+    with listening(ticks.append):
+        state = delta_module.delta_sync(return_state=True)
+        assert state.is_completed() and ticks == []
+        world.set_fno("A1", A="new")
+        delta_module.delta_sync(return_state=True)
+    assert {tick.map for tick in ticks} == {"Things"}
 
 
 def test_maps_whose_initial_sync_is_not_done_are_left_out(world: World) -> None:
