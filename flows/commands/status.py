@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "map": "map",
     "company": "company",
-    "state": "state",
+    "state": "state_name",
     "links": "links",
     "half": "half",
     "detached": "detached",

@@ -18,18 +18,20 @@ _ROW = ("pair", "map", "company", "side", "row")
 _TAKE = (
     select(*(inbox.c[name] for name in _ENTRY))
     .where(*(inbox.c[name] == bindparam(f"of_{name}") for name in ("pair", "map", "company")))
-    .order_by(inbox.c.seq)
     .limit(bindparam("at_most"))
 )
+_OLDEST, _NEWEST = _TAKE.order_by(inbox.c.seq), _TAKE.order_by(inbox.c.seq.desc())
 
 
 class InboxReads(Session):
     """Questions about inbox and cursors."""
 
-    def take_inbox(self, pair: int, map: str, company: str, limit: int) -> list[InboxEntry]:
-        """The oldest entries of a lane; they stay until dropped."""
+    def take_inbox(
+        self, pair: int, map: str, company: str, limit: int, *, newest: bool = False
+    ) -> list[InboxEntry]:
+        """The oldest entries of a lane, or the newest; they stay until dropped."""
         named = {"of_pair": pair, "of_map": map, "of_company": company, "at_most": limit}
-        rows = self._connection.execute(_TAKE, named)
+        rows = self._connection.execute(_NEWEST if newest else _OLDEST, named)
         return [InboxEntry(*row) for row in rows]
 
     def count_inbox(self, pair: int, map: str | None = None, company: str | None = None) -> int:

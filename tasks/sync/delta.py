@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence, Set
+from itertools import count
 
 from tasks.state.leases import Lease
-from tasks.state.records import InboxEntry, Link
+from tasks.state.records import InboxEntry, LaneRecord, Link
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.gather import gather
@@ -14,24 +15,36 @@ from tasks.sync.lane import Lane
 
 log = logging.getLogger("dualflow.delta")
 
+BEHIND = 10
+"""Batches that a lane which resumes live first works through before its feeds are asked again."""
+
 
 def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
     """Work through the inbox of a lane until it is empty; returns the number of rows looked at.
 
     Rows that waited for a parent which is there by now come first: that is a query, not an event, so nobody can miss it. It is
     asked again at the end, for rows whose parent came in this very drain. Rows that keep moving under our hands stay in the inbox
-    for the next one.
+    for the next one. A lane that somebody pauses or stops is left after the batch under way.
     """
     engine = engine or Engine(lane, lease)
     woken = wake(lane, lease)
     looked_at = 0
     left_alone: set[tuple[str, str]] = set()
-    while True:
-        if _in_error(lane):
-            return looked_at
+    for batch in count():
         with lane.store.read() as state:
+            record = state.lane(lane.pair, lane.map.name, lane.company)
+            if halted(record):
+                return looked_at
+            # what came first waits behind what comes now
+            newest = record.state == "resuming" and record.resume == "live-first"
+            if newest and batch == BEHIND:
+                return looked_at
             taken = state.take_inbox(
-                lane.pair, lane.map.name, lane.company, lane.settings.page_size + len(left_alone)
+                lane.pair,
+                lane.map.name,
+                lane.company,
+                lane.settings.page_size + len(left_alone),
+                newest=newest,
             )
         entries = [e for e in taken if (e.side, e.row) not in left_alone]
         if not entries:
@@ -54,6 +67,7 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
             moving = engine.process_until_settled(cases)
             left_alone.update((e.side, e.row) for e in moving)
         lane.store.renew(lease)
+    return looked_at
 
 
 def wake(lane: Lane, lease: Lease, but: Set[tuple[str, str]] = frozenset()) -> set[tuple[str, str]]:
@@ -78,10 +92,10 @@ def wake(lane: Lane, lease: Lease, but: Set[tuple[str, str]] = frozenset()) -> s
     return set(found)
 
 
-def _in_error(lane: Lane) -> bool:
-    with lane.store.read() as state:
-        found = state.lane(lane.pair, lane.map.name, lane.company)
-    return found.state in ("error", "paused")
+def halted(record: LaneRecord) -> bool:
+    """Must nobody work on this lane? One that was stopped is on record as not running; one that never ran is on none."""
+    stopped = record.state == "not_running" and record.updated_at is not None
+    return stopped or record.state in ("error", "paused")
 
 
 def name_links(lane: Lane, lease: Lease, links: Sequence[Link], side: str) -> None:

@@ -16,11 +16,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from mappings.errors import FatalError
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
 from tasks.state.records import Link, Sighting
 from tasks.sync.cases import Case, version_of
-from tasks.sync.delta import drain
+from tasks.sync.delta import drain, halted
 from tasks.sync.engine import Engine
 from tasks.sync.feeds import company_filter
 from tasks.sync.gather import cases_of_dataverse
@@ -84,6 +85,26 @@ class InitialSync:
             # self references and whatever else waited for a row of this very map
             drain(lane, self.lease, engine=self.engine)
 
+    def _go_on(self) -> None:
+        """Keep the lease, between two pages.
+
+        Raises:
+            FatalError: somebody paused or stopped the lane; what was done so far stays.
+        """
+        lane = self.lane
+        lane.store.renew(self.lease)
+        with lane.store.read() as stored:
+            record = stored.lane(lane.pair, lane.map.name, lane.company)
+        if halted(record) and (state := record.state) != "error":
+            raise FatalError(
+                f"the initial sync of {lane.map.name!r} was interrupted: "
+                + ("it is paused" if state == "paused" else "it was stopped"),
+                code="interrupted",
+                remedy="`dualflow resume`, then the initial sync again: it goes on where it stopped"
+                if state == "paused"
+                else "start it again with an initial sync, and say in which mode",
+            )
+
     # Dataverse
 
     def _dataverse_filter(self) -> str | None:
@@ -107,7 +128,7 @@ class InitialSync:
             self._sighted += len(page)
             for rows in _chunks(page, lane.settings.page_size):
                 self._sight(rows)
-            lane.store.renew(self.lease)
+            self._go_on()
 
     def _sight(self, rows: Sequence[Row]) -> None:
         lane, comparer = self.lane, self.engine.comparer
@@ -158,7 +179,7 @@ class InitialSync:
                 lane.seams.failpoint("read")
                 self._match_fno(rows)
                 self._progress(len(rows))
-            lane.store.renew(self.lease)
+            self._go_on()
 
     def _match_fno(self, rows: Sequence[Row]) -> None:
         lane, engine = self.lane, self.engine
@@ -278,7 +299,7 @@ class InitialSync:
             after = page[-1].id
             self._settle_unclaimed(page)
             self._progress(len(page))
-            lane.store.renew(self.lease)
+            self._go_on()
 
     def _settle_unclaimed(self, page: Sequence[Sighting]) -> None:
         lane = self.lane

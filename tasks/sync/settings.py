@@ -98,6 +98,11 @@ class Settings(CatalogueSettings):
     update_brake_share: float = Field(
         default=0.3, ge=0, le=1, description="Share of rows a scan may find changed"
     )
+    paused_names: int = Field(
+        default=100_000,
+        ge=0,
+        description="Changed rows that a paused map and company keeps by name; past it a scan finds them on resume",
+    )
     target_frozen: bool = Field(
         default=False, description="Declare that nobody else writes to Dataverse during the initial sync"
     )

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from mappings.catalogue import Catalogue
 from tasks.state.records import ConflictKind, RunRecord
 from tasks.state.store import Store
+from tasks.sync.control import NAMES
 
 QUIET = 300.0
 """Seconds without a delta run after which a schedule that ran before counts as gone quiet."""
@@ -21,16 +22,19 @@ class LaneStatus:
     """One map in one company.
 
     Attributes:
+        state_name: the state as dual-write names it.
         links: paired rows; `half` has one side only so far, `detached` left a filter, or is kept on one side only.
         held: deletes that wait for approval.
         open: conflicts that a person has to decide; `conflicts`: all on record.
         no_base: fields that differed when both sides were connected.
         inbox: rows that a feed named and that nobody worked on yet.
+        rescan: there were too many of them while it was paused: a scan finds them when it goes on.
     """
 
     map: str
     company: str
     state: str
+    state_name: str
     reason: str
     initial: str
     mode: str
@@ -48,6 +52,7 @@ class LaneStatus:
     drift: int
     not_kept: int
     inbox: int
+    rescan: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
                     map=lane.map,
                     company=lane.company,
                     state=lane.state,
+                    state_name=NAMES[lane.state],
                     reason=lane.reason,
                     initial=lane.initial,
                     mode=lane.mode,
@@ -136,6 +142,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
                     drift=kinds["drift"],
                     not_kept=kinds["not_kept"],
                     inbox=inbox.get((lane.map, lane.company), 0),
+                    rescan=lane.rescan,
                 )
             )
         for cursor in state.cursors(pair):

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.model import Map
 from tasks.state.leases import Lease
-from tasks.state.records import Cursor, LaneRecord
+from tasks.state.records import Cursor, LaneRecord, LaneStatus
 from tasks.sync.answers import poll_answers
-from tasks.sync.delta import drain
+from tasks.sync.control import refuse_start
 from tasks.sync.feed_dataverse import open_dataverse_cursor, poll_dataverse, scan_dataverse
 from tasks.sync.feed_fno import scan_fno
 from tasks.sync.feeds import Poll, feed_lease
@@ -23,6 +23,7 @@ from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
 from tasks.sync.listeners import begun, listeners
 from tasks.sync.mode import Mode
+from tasks.sync.resuming import bound, work_off
 from tasks.sync.session import Session
 
 
@@ -81,8 +82,10 @@ def _initial_lane(
     session: Session, lane: Lane, lease: Lease, mode: str | None, progress: Callable[[int], None] | None
 ) -> None:
     with lane.store.read() as state:
-        if state.lane(lane.pair, lane.map.name, lane.company).state == "error":
-            return  # whoever sets it going again says so; starting over is no way around that
+        before = state.lane(lane.pair, lane.map.name, lane.company)
+    if before.state == "error":
+        return  # whoever sets it going again says so; starting over is no way around that
+    refuse_start(before, mode)
     chosen = Mode.initial(lane.map, mode, session.settings.master)
     # request and answer begin with the first event: what stands there now is over
     connection = InitialSync(lane, lease, chosen, progress) if lane.map.initial else None
@@ -108,12 +111,11 @@ def _initial_lane(
             tx.save_lane(record)
     if connection is not None:
         connection.run()
-    with lane.store.read() as state:
-        found = state.lane(lane.pair, lane.map.name, lane.company)
-    if found.state == "error":
-        return
     with lane.store.transaction(lease) as tx:
-        tx.save_lane(replace(record, state="running", initial="done"))
+        found = tx.lane(lane.pair, lane.map.name, lane.company)
+        if found.state in ("initializing", "paused"):
+            state_now: LaneStatus = "paused" if found.state == "paused" else "running"
+            tx.save_lane(replace(record, state=state_now, initial="done"))
 
 
 def poll(
@@ -131,11 +133,12 @@ def poll(
     for sync in maps:
         sets.setdefault(sync.fno.set, []).append(sync)
     for table in dict.fromkeys(sync.dataverse.table for sync in maps):
-        if not begun(session, [sync.name for sync in session.catalogue.of_table(table)]):
+        if not (waiting := begun(session, [sync.name for sync in session.catalogue.of_table(table)])):
             continue  # nobody listens: no lease is needed to know that
         with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as lease:
             told = listeners(session, table)
             polls.append(poll_dataverse(told, lease) if told.lanes else Poll(table, "", errors=told.errors))
+        bound(session, waiting)
     if scan:
         for entity_set, own in sets.items():
             lanes = []
@@ -163,13 +166,16 @@ def poll(
 
 
 def _loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[tuple[Map, str]]:
-    """Maps and companies whose initial sync is done and that are not stopped: only those have a delta."""
+    """Maps and companies whose initial sync is done and that run: only those have a delta.
+
+    A paused one is not scanned either: the scan after it finds what changed meanwhile.
+    """
     lanes = []
     for sync in maps:
         for company in session.companies_of(sync, companies):
             with session.store.read() as state:
                 record = state.lane(session.pair, sync.name, company)
-            if record.initial == "done" and record.state != "not_running":
+            if record.initial == "done" and record.state not in ("not_running", "paused"):
                 lanes.append((sync, company))
     return lanes
 
@@ -188,11 +194,11 @@ def maps_with_work(session: Session, companies: Sequence[str] | None = None) -> 
             *state.lanes_with_releasable(session.pair),
             *state.lanes_with_due(session.pair, session.seams.now()),
         }
+        known = state.lanes(session.pair)
+        lanes |= {(each.map, each.company) for each in known if each.state == "resuming"}
         # an initial sync works off its own inbox, and a paused lane nobody's
         idle = {
-            (each.map, each.company)
-            for each in state.lanes(session.pair)
-            if each.initial != "done" or each.state == "paused"
+            (each.map, each.company) for each in known if each.initial != "done" or each.state == "paused"
         }
     return frozenset(name for name, company in lanes - idle if chosen is None or company in chosen)
 
@@ -203,13 +209,8 @@ def delta_sync(
     """Work off the inbox of one map."""
     sync = session.catalogue.get(name)
     return [
-        _guarded(session, sync, company, run, lambda lane, lease: _drain(lane, lease))
-        for _, company in _loaded(session, [sync], companies)
+        _guarded(session, sync, company, run, work_off) for _, company in _loaded(session, [sync], companies)
     ]
-
-
-def _drain(lane: Lane, lease: Lease) -> None:
-    drain(lane, lease)
 
 
 def _guarded(

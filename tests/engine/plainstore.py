@@ -190,9 +190,11 @@ class PlainReader:
 
     # inbox
 
-    def take_inbox(self, pair: int, map: str, company: str, limit: int) -> list[InboxEntry]:
+    def take_inbox(
+        self, pair: int, map: str, company: str, limit: int, *, newest: bool = False
+    ) -> list[InboxEntry]:
         own = [e for e in self.t.inbox.values() if e.map == map and e.company == company]
-        return sorted(own, key=lambda e: e.seq)[:limit]
+        return sorted(own, key=lambda e: e.seq, reverse=newest)[:limit]
 
     def count_inbox(self, pair: int, map: str | None = None, company: str | None = None) -> int:
         return sum(map in (None, e.map) and company in (None, e.company) for e in self.t.inbox.values())
