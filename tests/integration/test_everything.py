@@ -8,7 +8,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from flows import initial_sync as initial_module
 from mappings.catalogue import Catalogue, Form
+from tasks import entity
 from tasks.sync.verify import verify
 from tests.integration.conftest import Install
 from tests.integration.everything import Tables, edits, make
@@ -50,6 +52,23 @@ def test_every_map_syncs_whole_and_every_change_arrives(
     installation.at_rest()
     only_planted_is_open(installation)
     assert of_other_companies(services, catalogue) == []
+
+
+@pytest.mark.prefect
+def test_the_flow_runs_every_map_as_a_task_of_its_own(
+    services: Services, install: Install, monkeypatch: pytest.MonkeyPatch, prefect_server: None
+) -> None:
+    services.reset("everything")
+    installation = install(catalogue=Catalogue.load(sensitive=["all"]), companies=COMPANIES)
+    for module in (entity, initial_module):
+        monkeypatch.setattr(module, "shared_session", lambda: installation.session)
+
+    state = initial_module.initial_sync(return_state=True)
+
+    assert state.is_completed(), state.message
+    report: Any = state.result()
+    assert {lane["map"] for lane in report["lanes"]} == set(installation.catalogue.maps)
+    only_planted_is_open(installation)
 
 
 def only_planted_is_open(installation: Installation) -> None:
