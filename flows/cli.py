@@ -7,6 +7,8 @@ import sys
 import typer
 
 from flows.commands import (
+    conflicts,
+    control,
     deletes,
     demo,
     maps,
@@ -44,6 +46,10 @@ app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
 app.command()(status.status)
 app.command()(verify.verify)
+app.command()(control.pause)
+app.command()(control.resume)
+app.command()(control.stop)
+app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(deletes.app, name="deletes")
 
 

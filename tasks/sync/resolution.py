@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tasks.state.leases import Lease
 from tasks.state.records import ConflictKind, ConflictRecord, ConflictStatus, InboxEntry, Side
 from tasks.state.store import Store
-from tasks.sync.choices import CHOOSABLE
+from tasks.sync.choices import CHOOSABLE, pairs_of
+from tasks.sync.engine import Engine
+from tasks.sync.gather import gather
+from tasks.sync.session import Session
+
+NOBODY = Lease(0, "", 0, "", 0.0, 0.0)
+"""A lease that allows nothing: who only looks can't write by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +86,31 @@ def by_numbers(store: Store, pair: int, ids: Sequence[int]) -> tuple[list[Confli
     with store.read() as state:
         found = state.conflicts_by_id(pair, ids)
     return found, sorted(set(ids) - {record.id for record in found})
+
+
+def values_of(session: Session, conflicts: Sequence[ConflictRecord]) -> dict[int, tuple[str, str]]:
+    """What both systems hold now in the fields of these conflicts, as text: number → (F&O, Dataverse).
+
+    A row that is gone from a side has empty text there; a conflict of a map that has changed since is left out.
+    """
+    found: dict[int, tuple[str, str]] = {}
+    by_lane: dict[tuple[str, str], list[ConflictRecord]] = {}
+    for record in conflicts:
+        if record.map in session.catalogue.maps and record.row:
+            by_lane.setdefault((record.map, record.company), []).append(record)
+    for (name, company), records in by_lane.items():
+        lane = session.lane(name, company)
+        engine = Engine(lane, NOBODY)
+        names = {(record.side, record.row) for record in records}
+        for side, row in names:
+            cases, _ = gather(engine, [InboxEntry(lane.pair, name, company, side, row)])
+            if not cases:
+                continue
+            comparison = engine.comparer.compare(cases)
+            for record in records:
+                pairs = pairs_of(lane, record) if (record.side, record.row) == (side, row) else []
+                if pairs:
+                    texts = (comparison.texts_fno[0, pairs], comparison.texts_dataverse[0, pairs])
+                    fno, dataverse = (" | ".join(str(text) for text in side_texts) for side_texts in texts)
+                    found[record.id] = (fno, dataverse)
+    return found

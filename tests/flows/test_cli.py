@@ -16,13 +16,19 @@ from typer.testing import CliRunner
 
 from flows import cli
 from flows.cli import app
-from flows.commands import deletes, maps, sandbox, sync
+from flows.commands import conflicts, deletes, maps, sandbox, sync
 from flows.commands.output import FAILED, FINDINGS, OK, USAGE, explain
 from mappings.catalogue import Catalogue
 from mappings.errors import FatalError, RetriableError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GROUPS = {"maps": maps.app, "sync": sync.app, "sandbox": sandbox.app, "deletes": deletes.app}
+GROUPS = {
+    "maps": maps.app,
+    "sync": sync.app,
+    "sandbox": sandbox.app,
+    "deletes": deletes.app,
+    "conflicts": conflicts.app,
+}
 
 
 def commands(group: typer.Typer, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -51,7 +57,8 @@ def test_the_stable_commands_are_there() -> None:
         "sandbox stop",
         "sandbox status",
     }
-    expected |= {"deletes list", "deletes approve"}
+    expected |= {"deletes list", "deletes approve", "conflicts list", "conflicts resolve"}
+    expected |= {"pause", "resume", "stop"}
     assert expected == set(COMMANDS)
 
 
