@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.commands.choice import Areas, Folders, Solutions
+from flows.commands.maps_list import directions, print_list
 from flows.commands.output import AsJson, console, emit, table
 from mappings.catalogue import Catalogue, read_maps
 from mappings.model import Map
@@ -25,9 +26,9 @@ def list_(
     folder: Folders = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the maps: the active ones in the order of an initial sync, then those that a setting turns on.
+    """List the maps by area, which way each goes and how many field pairs it has; also those that a setting turns on.
 
-    --json has their forms too. Example: dualflow maps list --area Customers
+    --json lists them in the order of an initial sync, with their forms. Example: dualflow maps list --area Customers
     """
     catalogue = _catalogue(folder)
     chosen = [
@@ -39,23 +40,7 @@ def list_(
         forms.setdefault(each.name, []).append(each)
 
     def show() -> None:
-        rows = [
-            (
-                each.name,
-                each.area,
-                each.fno.set,
-                each.dataverse.table,
-                *_directions(each).values(),
-                each.version + (" …" if len(forms[each.name]) > 1 else ""),
-                "off" if each.name in catalogue.inactive else "",
-            )
-            for each in chosen
-        ]
-        table(
-            f"{len(chosen)} maps: field pairs both ways (=), to Dataverse (>), to F&O (<)",
-            ("map", "area", "F&O", "Dataverse", "=", ">", "<", "version", ""),
-            rows,
-        )
+        print_list(chosen, catalogue, {name for name, found in forms.items() if len(found) > 1})
 
     emit([_listed(each, catalogue, forms[each.name]) for each in chosen], as_json, show)
 
@@ -91,7 +76,9 @@ def show(
         later = sorted(parent.name for parent in catalogue.deferred(each))
         if later:
             out.print(f"Patched    afterwards: references to {', '.join(later)}", soft_wrap=True)
-        out.print(f"Conflicts  {each.conflict}; file {each.file}", soft_wrap=True)
+        deletes = f"to Dataverse {each.delete.to_dataverse}, to F&O {each.delete.to_fno}"
+        out.print(f"Conflicts  {each.conflict}; deletes {deletes}", soft_wrap=True)
+        out.print(f"File       {each.file}", soft_wrap=True)
         table(
             "\nField pairs",
             ("F&O", "", "Dataverse", "values, default"),
@@ -105,6 +92,7 @@ def show(
                 )
                 for pair in each.fields
             ],
+            whole=3,
         )
 
     emit({**_summary(each), **each.model_dump(mode="json", by_alias=True)}, as_json, print_map)
@@ -134,7 +122,7 @@ def _listed(each: Map, catalogue: Catalogue, forms: Iterable[Map]) -> dict[str, 
                 "version": form.version,
                 "active": off is None and form.version == each.version,
                 "fno": {"set": form.fno.set, "key": list(form.fno.key)},
-                "directions": _directions(form),
+                "directions": directions(form),
             }
             for form in forms
         ],
@@ -143,15 +131,6 @@ def _listed(each: Map, catalogue: Catalogue, forms: Iterable[Map]) -> dict[str, 
 
 def _catalogue(folders: list[Path] | None) -> Catalogue:
     return load_catalogue(folders or ())
-
-
-def _directions(each: Map) -> dict[str, int]:
-    pairs = each.compared
-    return {
-        "both": sum(pair.to_dataverse and pair.to_fno for pair in pairs),
-        "to_dataverse": sum(pair.to_dataverse and not pair.to_fno for pair in pairs),
-        "to_fno": sum(pair.to_fno and not pair.to_dataverse for pair in pairs),
-    }
 
 
 def _summary(each: Map) -> dict[str, Any]:
@@ -168,6 +147,6 @@ def _summary(each: Map) -> dict[str, Any]:
             "key": list(each.dataverse.key),
             "company": each.dataverse.company,
         },
-        "directions": _directions(each),
+        "directions": directions(each),
         "hash": each.hash,
     }

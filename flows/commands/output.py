@@ -57,8 +57,12 @@ def emit(data: Any, as_json: bool, show: Callable[[], None]) -> None:
         show()
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; columns of numbers are set to the right, columns that are empty throughout are left out."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, whole: int = 0) -> None:
+    """Print a table; columns of numbers are set to the right, columns that are empty throughout are left out.
+
+    Args:
+        whole: so many columns, the first ones, are names that stay on one line; the others make room for them.
+    """
     from rich import box
     from rich.table import Table
 
@@ -67,7 +71,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for at in used:
         numbers = all(isinstance(row[at], int | float | None) for row in given)
-        shown.add_column(columns[at], justify="right" if numbers else "left", overflow="fold")
+        shown.add_column(
+            columns[at],
+            justify="right" if numbers else "left",
+            overflow="ellipsis" if at < whole else "fold",
+            no_wrap=at < whole,
+        )
     for row in given:
         shown.add_row(*(_cell(row[at]) for at in used))
     console().print(shown)
