@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from tasks.connectors.side import Row
 from tasks.state.records import Link
-from tasks.sync.cases import Case, Work, relink
+from tasks.sync.cases import Case, Work, fno_row_id, relink
 from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.sends import Sends
+from tasks.transform.canonical import canonical_fno
+from tasks.transform.digests import key_text
 
 
 class Counterparts:
@@ -53,10 +55,16 @@ class Counterparts:
         )
         if asked:
             rows = lane.fno.read(lane.map.fno.set, [a for _, a in asked], lane.layout.fno_columns)
-            for (i, _), row in zip(asked, rows, strict=True):
-                if row is not None:
-                    work.cases[i].fno = row
-                    found = True
+            there = [(i, row) for (i, _), row in zip(asked, rows, strict=True) if row is not None]
+            owners = self._owners([row for _, row in there])
+            for (i, row), owner in zip(there, owners, strict=True):
+                case = work.cases[i]
+                if owner is None or _is_free(owner, case):
+                    case.fno = row
+                else:
+                    # F&O's key is not the integration key: two Dataverse rows may lead to one row of F&O
+                    case.taken = "/".join(owner.key_text or ()) or "another row"
+                found = True
         for i in at:
             work.cases[i].searched = True
         return found
@@ -202,6 +210,25 @@ class Counterparts:
             ]
             for found in lane.fno.find(lane.map.fno.set, queries, columns)
         ]
+
+    def _owners(self, rows: Sequence[Row]) -> list[Link | None]:
+        """The links of F&O rows, by record id or integration key."""
+        lane = self._lane
+        if not rows:
+            return []
+        records = [fno_row_id(row) or "" for row in rows]
+        texts = canonical_fno(lane.key_layout, rows).texts.tolist()
+        keys = [key_text(parts, lane.company) if all(parts) else "" for parts in texts]
+        with lane.store.read() as state:
+            by_record = state.links_by_fno_row(
+                lane.pair, lane.map.name, lane.company, [record for record in records if record]
+            )
+            by_key = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key in keys if key])
+        found: list[Link | None] = []
+        for record, key in zip(records, keys, strict=True):
+            link = by_record.get(record) or by_key.get(key)
+            found.append(link if link is not None and link.fno_key is not None else None)
+        return found
 
     def _linked(self, ids: Sequence[str]) -> dict[str, Link]:
         lane = self._lane

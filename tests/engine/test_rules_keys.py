@@ -101,6 +101,25 @@ def test_a_second_row_with_a_linked_key_is_reported_and_stops_nobody() -> None:
     assert w.in_fno("X1").values["Name"] == "one"  # type: ignore[union-attr]
 
 
+def test_two_dataverse_rows_that_lead_to_one_fno_row_leave_the_first_pair_alone() -> None:
+    w = Trade(customers_map(fno={"key": ["dataAreaId", "Name"]}), unique=False)
+    w.fno_memory.unique["Customers"] = ("dataAreaId", "Name")
+    first = w.contact("X1", name="same name")
+    w.connect("Customers")
+    second = w.contact("X2", name="same name")
+    w.sync("Customers")
+    w.sync("Customers")
+    assert [code for _, code in w.parked()] == ["duplicate"]
+    assert [row.values["Account"] for row in w.fno_memory.of("Customers").values()] == ["X1"]
+    assert (first.values["new_account"], second.values["new_account"]) == ("X1", "X2")
+    # once it has a name of its own it flows by itself
+    w.change(second, new_name="another name")
+    w.sync("Customers")
+    w.sync("Customers")
+    assert w.parked() == []
+    assert sorted(row.values["Account"] for row in w.fno_memory.of("Customers").values()) == ["X1", "X2"]
+
+
 def test_nasty_keys_travel_both_ways_and_are_addressed_by_identity() -> None:
     """The in-memory Dataverse takes nothing but ids as addresses, F&O nothing but its key."""
     w = Trade()
