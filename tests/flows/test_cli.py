@@ -68,17 +68,6 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert run(*name.split(), "--help").exit_code == OK
 
 
-def test_the_readmes_commands_exist() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`dualflow ((?:[a-z]+)(?: [a-z]+)?)", text))
-    known = set(COMMANDS) | {name.split()[0] for name in COMMANDS}
-    for each in named:
-        assert each in known or each.split()[0] in set(COMMANDS), f"README names `dualflow {each}`"
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:\$ |`)make ([a-z]+)", text):
-        assert f"\n{target}:" in makefile
-
-
 def test_help_comes_fast_and_needs_neither_prefect_nor_pandas() -> None:
     code = "import sys, flows.cli; print([m for m in ('prefect', 'pandas', 'sqlalchemy', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
