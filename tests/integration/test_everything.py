@@ -15,6 +15,7 @@ from tasks.sync.verify import verify
 from tests.integration.conftest import Install
 from tests.integration.everything import Tables, edits, make
 from tests.integration.installation import Installation, failed
+from tests.integration.stored import id_of
 from tests.local_services import Services, Side
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -35,6 +36,7 @@ def test_every_map_syncs_whole_and_every_change_arrives(
     only_planted_is_open(installation)
     assert without_links(installation) == {each.name for each in catalogue.maps.values() if not each.initial}
     assert members_missing(services, catalogue) == []
+    assert lookups_unused(services, catalogue) == []
     installation.at_rest()
 
     before = Tables(services)
@@ -133,3 +135,23 @@ def members_missing(services: Services, catalogue: Catalogue) -> list[str]:
                     if value.casefold() not in there
                 ]
     return missing
+
+
+def lookups_unused(services: Services, catalogue: Catalogue) -> list[str]:
+    """Lookups that point at no row of some table that they may point at."""
+    stored: dict[str, list[dict[str, Any]]] = {}
+
+    def rows(table: str) -> list[dict[str, Any]]:
+        if table not in stored:
+            stored[table] = services.dump("dataverse", table)
+        return stored[table]
+
+    return [
+        f"{each.name}: {name} → {target}"
+        for each in catalogue.maps.values()
+        if each.initial
+        for name, lookup in each.lookups.items()
+        for target in lookup.targets
+        if not {id_of(row) for row in rows(target)}
+        & {row[f"_{name}_value"] for row in rows(each.dataverse.table)}
+    ]
