@@ -11,8 +11,9 @@ from flows.served import FILE, deployment, read
 DECLARED = {each["name"]: each for each in read()}
 
 
-def test_both_flows_are_deployed_by_module_and_nothing_is_pulled() -> None:
+def test_all_flows_are_deployed_by_module_and_nothing_is_pulled() -> None:
     assert {each["entrypoint"] for each in DECLARED.values()} == {
+        "flows.control.control",
         "flows.delta_sync.delta_sync",
         "flows.initial_sync.initial_sync",
     }

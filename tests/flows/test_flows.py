@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flows import control as control_module
 from flows import delta_sync as delta_module
 from flows import initial_sync as initial_module
 from flows.report import RunFailed
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.prefect
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Iterator[World]:
     made = World()
-    for module in (entity, initial_module, delta_module):
+    for module in (entity, initial_module, delta_module, control_module):
         monkeypatch.setattr(module, "shared_session", lambda: made.session)
     yield made
 
@@ -114,6 +115,23 @@ def test_maps_whose_initial_sync_is_not_done_are_left_out(world: World) -> None:
     state = delta_module.delta_sync(return_state=True)
     assert state.is_completed()
     assert world.engine_writes() == 0
+
+
+def test_maps_are_paused_and_resumed_from_a_form(world: World) -> None:
+    world.add_fno("A1", A="a")
+    initial_module.initial_sync(return_state=True)
+    delta_module.delta_sync(return_state=True)
+    state = control_module.control("pause", everything=True, return_state=True)
+    assert state.is_completed() and "1 of 1" in str(state.message)
+    world.set_fno("A1", A="new")
+    delta_module.delta_sync(return_state=True)
+    assert not world.equal()
+    assert control_module.control("resume", return_state=True).is_failed(), "it must say which"
+    found: Any = control_module.control("resume", maps=["Things"], return_state=True).result()
+    assert [lane["was"] for lane in found["lanes"]] == ["Paused"]
+    delta_module.delta_sync(return_state=True)
+    assert world.equal()
+    assert artifacts("control")
 
 
 def test_the_example_map_is_what_the_tests_think() -> None:
