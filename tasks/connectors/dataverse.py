@@ -128,6 +128,11 @@ class DataverseSide:
         return self.client.log.snapshot()
 
     @property
+    def skew(self) -> float:
+        """Seconds that the service's clock is ahead of ours."""
+        return self.client.skew.seconds
+
+    @property
     def timeout(self) -> float:
         """Seconds after which no request of ours is still waiting for its first or next byte."""
         return sum(self.client.timeout)

@@ -38,6 +38,7 @@ from tasks.connectors.refusals import denied, request_id, service_error, shown_p
 from tasks.connectors.requestlog import Kind, RequestLog
 from tasks.connectors.retry import THROTTLED, TRANSIENT, Retries, retry_after
 from tasks.connectors.side import ServiceError, SideName
+from tasks.connectors.skew import Skew
 
 logger = logging.getLogger(__name__)
 # urllib3 notes whole addresses at this level, and filters and keys in them are values of rows
@@ -117,6 +118,7 @@ class Client:
         self.timeout = timeout
         self.gate = Gate(connections)
         self.log = RequestLog()
+        self.skew = Skew()
         self.clock = clock
         self.random = random
         self._sleep = sleep
@@ -247,6 +249,7 @@ class Client:
             names = {name.lower(): value for name, value in response.headers.items()}
             self._note(kind, method, path, response.status_code, body, content, started, request_id(names))
             self.gate.hint(names.get("x-ms-dop-hint"))
+            self.skew.note(names)
         data = None
         if decoder is not None and response.status_code == 200:
             try:

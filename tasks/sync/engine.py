@@ -30,6 +30,7 @@ from tasks.sync.lane import Lane
 from tasks.sync.leaving import Leaving
 from tasks.sync.lookups import Lookups
 from tasks.sync.mode import Mode
+from tasks.sync.newest import MODIFIED_ON, newer
 from tasks.sync.notes import Notes
 from tasks.sync.policy import Policy
 from tasks.sync.record import Recorder
@@ -114,7 +115,8 @@ class Engine:
     @property
     def dataverse_columns(self) -> list[str]:
         """What to select from Dataverse: the layout's columns and who modified the row last."""
-        return [*self.lane.layout.dataverse_columns, "modifiedby"]
+        stamp = [MODIFIED_ON] if self.lane.map.conflict == "newest" else []
+        return list(dict.fromkeys([*self.lane.layout.dataverse_columns, "modifiedby", *stamp]))
 
     # operations
 
@@ -200,7 +202,9 @@ class Engine:
             master=mode.master,
             keep_values=lane.map.empty == "keep",
             write=mode.write,
-            newer=self._newer([work.cases[i] for i in at]) if lane.map.conflict == "newest" else None,
+            newer=newer(lane, [work.cases[i] for i in at], self.comparer.is_ours)
+            if lane.map.conflict == "newest"
+            else None,
         )
         if mode.update_dataverse and mode.update_fno:
             apply_choices(lane, work, at, found, self.notes.key)
@@ -254,16 +258,6 @@ class Engine:
                     found.to_dataverse[place, unit] = found.to_fno[place, unit] = False
                     found.open[place, unit] = True
                     self.notes.park_not_kept(work, i, unit)
-
-    def _newer(self, cases: Sequence[Case]) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
-        """Which side a row was changed on last, by each service's own stamp."""
-        modified = self.lane.map.fno.modified
-        out = []
-        for case in cases:
-            fno = str(case.fno.get(modified, "")) if case.fno is not None and modified else ""
-            dataverse = str(case.dataverse.get("modifiedon") or "") if case.dataverse is not None else ""
-            out.append("fno" if fno >= dataverse else "dataverse")
-        return np.array(out, dtype=np.str_)
 
     # written
 

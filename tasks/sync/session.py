@@ -25,6 +25,7 @@ from tasks.sync import drift
 from tasks.sync.companies import Companies
 from tasks.sync.connecting import connect
 from tasks.sync.lane import Lane
+from tasks.sync.newest import require_times
 from tasks.sync.seams import Seams
 from tasks.sync.settings import Settings, load_settings
 from tasks.transform.layout import Layout, compile_layout
@@ -183,6 +184,7 @@ class Session:
                         self.dataverse.table(
                             table
                         )  # binding needs its names: read now, not in the first page
+                require_times(sync, layout.fno, layout.dataverse)
                 pairs = [(plan.pair.id, plan.type_id) for plan in layout.pairs]
                 mark = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
                 with self.store.unfenced() as tx:
