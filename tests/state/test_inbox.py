@@ -28,6 +28,9 @@ def test_entries_come_in_the_order_of_their_notice(store: Store, pair: int, leas
         rows = state.take_inbox(pair, MAP, COMPANY, 10)
         assert [one.row for one in rows] == ["c", "a", "b", "x"]
         assert [one.row for one in state.take_inbox(pair, MAP, COMPANY, 2)] == ["c", "a"]
+        assert [one.row for one in state.take_inbox(pair, MAP, COMPANY, 2, newest=True)] == [
+            one.row for one in rows[:-3:-1]
+        ]
         assert (rows[3].side, rows[3].kind, rows[3].noted_at) == ("fno", "delete", NOON)
         assert rows[0].noted_at is not None
         assert state.count_inbox(pair, MAP, COMPANY) == 4

@@ -124,6 +124,26 @@ def test_an_open_conflict_is_replaced_not_doubled(store: Store, pair: int, lease
         assert state.count_conflicts(pair, status="open") == 3  # a new one, since the old one is decided
 
 
+def test_a_choice_stays_while_the_values_do(store: Store, pair: int, lease: Lease) -> None:
+    held = conflict(pair, "a", status="open", winner="", loser="")
+    with store.transaction(lease) as tx:
+        tx.record_conflicts([held])
+    with store.unfenced() as tx:
+        (seen,) = tx.conflicts(pair)
+        assert not tx.choose(replace(seen, fno_digest=1), "fno"), "that is not what is on record"
+        assert tx.choose(seen, "fno")
+        assert [one.id for one in tx.choices(pair, MAP, COMPANY)] == [seen.id]
+        assert tx.conflicts_by_id(pair, [seen.id, 99])[0].choice == "fno"
+    with store.transaction(lease) as tx:
+        tx.record_conflicts([replace(held, at=None, run=7)])
+        (again,) = tx.conflicts(pair)
+        assert (again.choice, again.run, again.at) == ("fno", 7, NOON), "it is as old as its values"
+        tx.record_conflicts([replace(held, fno_digest=1, at=None)])
+        assert tx.choices(pair, MAP, COMPANY) == []
+        tx.close_conflicts([seen.id])
+        assert not tx.choose(replace(seen, fno_digest=1), "fno")
+
+
 def test_history(store: Store, pair: int, lease: Lease) -> None:
     entry = HistoryEntry(pair, MAP, COMPANY, "C-1", "update", "dataverse", ["Name=name"], 3, NOON)
     with store.transaction(lease) as tx:
