@@ -54,4 +54,6 @@ class DataverseEnd(Part):
         default=None, description="rows that belong to the map: OData, plain columns only"
     )
     filter_fields: tuple[Name, ...] = Field(default=(), description="columns that only the filter names")
-    feeds: tuple[DataverseFeed, ...] = Field(default=("change_tracking",), min_length=1)
+    feeds: tuple[DataverseFeed, ...] = Field(
+        default=("change_tracking",), min_length=1, description="feeds this table can have"
+    )

@@ -186,9 +186,15 @@ class Deletes(Part):
     """What a delete on one side does to the other."""
 
     to_dataverse: Literal["propagate", "ignore", "deactivate"] = Field(
-        default="propagate", alias="to-dataverse"
+        default="propagate",
+        alias="to-dataverse",
+        description="when a row is deleted in F&O: propagate (delete that of Dataverse), ignore, or deactivate it",
     )
-    to_fno: Literal["propagate", "ignore"] = Field(default="propagate", alias="to-fno")
+    to_fno: Literal["propagate", "ignore"] = Field(
+        default="propagate",
+        alias="to-fno",
+        description="when a row is deleted in Dataverse: propagate (delete that of F&O) or ignore",
+    )
 
 
 class Numbering(Part):
@@ -210,10 +216,10 @@ class Map(Part):
         default=True, description="every name in the map was checked against published metadata"
     )
     about: str = Field(default="", description="what a reader must know")
-    fno: FnoEnd
-    dataverse: DataverseEnd
+    fno: FnoEnd = Field(description="the F&O entity")
+    dataverse: DataverseEnd = Field(description="the Dataverse table")
     lookups: Mapping[Name, Lookup] = Field(default_factory=dict, description="one entry per lookup column")
-    fields: tuple[FieldPair, ...] = Field(min_length=1)
+    fields: tuple[FieldPair, ...] = Field(min_length=1, description="the field pairs")
     groups: Mapping[Name, tuple[Name, ...]] = Field(
         default_factory=dict,
         description="name: Dataverse columns (or F&O properties) that merge as one thing",
@@ -237,7 +243,9 @@ class Map(Part):
         "sync",
     )
     conflict: Conflict = Field(default="fno", description="who wins when both sides changed the same thing")
-    delete: Deletes = Field(default_factory=Deletes)
+    delete: Deletes = Field(
+        default_factory=Deletes, description="what a delete does on the other side, each way"
+    )
     on_leave: Leave = Field("detach", description="what the other side does when a row leaves the filter")
     number: Numbering | None = Field(default=None, description="rows without a key are numbered by F&O")
     match: tuple[tuple[Name, ...], ...] = Field(

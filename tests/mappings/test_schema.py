@@ -18,6 +18,18 @@ def test_the_file_is_current() -> None:
     assert schema.FILE.read_text(encoding="utf-8") == schema.text(), "run `python -m mappings.schema`"
 
 
+def test_editors_explain_every_field() -> None:
+    document = json.loads(schema.text())
+    parts = {"Map": document, **document["$defs"]}
+    fields = {
+        (part, name): field
+        for part, each in parts.items()
+        for name, field in each.get("properties", {}).items()
+    }
+    assert len(fields) > 50
+    assert [place for place, field in fields.items() if not field.get("description")] == []
+
+
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/*.yaml")), ids=lambda path: path.stem)
 def test_shipped_maps_satisfy_it(path: Path) -> None:
     content, _ = read_yaml(path)
