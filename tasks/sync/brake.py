@@ -6,6 +6,8 @@ first of them is written; `dualflow deletes approve` sets it going again.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mappings.metadata import SideName
 from tasks.state.leases import Lease
 from tasks.sync.lane import Lane
@@ -46,5 +48,10 @@ def _stop(lane: Lane, lease: Lease, what: str) -> bool:
         f" → undo the change, or `dualflow deletes approve {lane.map.name!r}{option}` to let it go on"
     )
     with lane.store.transaction(lease) as tx:
-        tx.save_lane_state(lane.pair, lane.map.name, lane.company, "error", message)
+        now = tx.lane(lane.pair, lane.map.name, lane.company)
+        if now.state == "paused":
+            # nobody works on it: it stays paused, and is looked at as a whole before anybody does
+            tx.save_lane(replace(now, rescan=True))
+        else:
+            tx.save_lane_state(lane.pair, lane.map.name, lane.company, "error", message)
     return True

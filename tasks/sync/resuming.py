@@ -11,7 +11,7 @@ from mappings.errors import FatalError
 from tasks.state.leases import Lease
 from tasks.state.records import LaneRecord
 from tasks.sync.compare import MODIFIED_BY
-from tasks.sync.control import Moved
+from tasks.sync.control import NAMES, Moved
 from tasks.sync.delta import drain
 from tasks.sync.feed_dataverse import poll_dataverse, scan_dataverse
 from tasks.sync.feed_fno import scan_fno
@@ -75,7 +75,9 @@ def discard(session: Session, lanes: Sequence[LaneRecord]) -> list[Moved]:
     moved = []
     for record in lanes:
         if record.state != "paused" or record.initial != "done":
-            moved.append(Moved(record.map, record.company, record.state, record.state, "is not paused"))
+            note = "its initial sync is not done: resume it without discarding"
+            note = note if record.state == "paused" else f"is {NAMES[record.state].lower()}"
+            moved.append(Moved(record.map, record.company, record.state, record.state, note))
             continue
         lane = session.lane(record.map, record.company)
         wait = session.settings.lease_seconds

@@ -262,6 +262,27 @@ def test_a_lane_in_error_is_left_to_whoever_looks_at_it() -> None:
     assert states(stop(w.store, w.catalogue, lanes(w))) == [("error", "not_running")]
 
 
+def test_too_much_at_once_stops_a_paused_lane_when_it_is_resumed() -> None:
+    """What the brake finds while a lane is paused ends no pause, and is not forgotten either."""
+    made = {**customers_map(), "dataverse": {**customers_map()["dataverse"], "filter": "new_type eq 3"}}
+    made["fields"] = [*made["fields"], {"dataverse": "new_type", "constant": 3}]
+    w = Trade(made, update_brake_share=0.3)
+    for n in range(10):
+        w.customer(f"C{n}", Name="one")
+    w.connect()
+    w.sync()
+    w.writes()
+    pause(w.store, lanes(w))
+    for contact in list(w.dataverse_memory.of("new_customers").values()):
+        w.change(contact, new_type=1)
+    w.sync()
+    assert record(w).state == "paused"
+    resume(w.store, lanes(w))
+    w.sync()
+    assert record(w).state == "error" and "left the map's filter" in record(w).reason
+    assert w.writes() == []
+
+
 def test_maps_are_chosen_by_area_and_company() -> None:
     w = running()
     pair = w.session.pair
