@@ -19,7 +19,9 @@ Kind = TypeVar("Kind", bound="CatalogueSettings")
 class CatalogueSettings(BaseSettings):
     """Which maps there are and in which form; all that commands need which talk to no system."""
 
-    model_config = SettingsConfigDict(env_prefix="DUALFLOW_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DUALFLOW_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     maps_folder: Path | None = Field(
         default=None, description="Folder of custom maps, read beside the shipped ones"
