@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
-from mappings.errors import DualflowError, FatalError, RetriableError
+from mappings.errors import DualflowError, RetriableError
 from mappings.model import Map
 from tasks.state.leases import Lease
-from tasks.state.records import Cursor, LaneRecord, LaneStatus
-from tasks.sync.answers import poll_answers
+from tasks.state.records import LaneRecord, LaneStatus
 from tasks.sync.control import refuse_start
-from tasks.sync.feed_dataverse import open_dataverse_cursor, poll_dataverse, scan_dataverse
-from tasks.sync.feed_fno import scan_fno
+from tasks.sync.feed_dataverse import open_dataverse_cursor, scan_dataverse
 from tasks.sync.feeds import Poll, feed_lease
 from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
-from tasks.sync.listeners import begun, listeners
+from tasks.sync.listeners import listeners
 from tasks.sync.mode import Mode
-from tasks.sync.resuming import bound, work_off
+from tasks.sync.polling import feeds_of, loaded, poll_feed
+from tasks.sync.resuming import work_off
 from tasks.sync.session import Session
 
 
@@ -128,56 +126,12 @@ def poll(
     Args:
         scan: also read the F&O entities that have no feed, and compare them with what is remembered.
     """
-    polls = []
-    sets: dict[str, list[Map]] = {}
-    for sync in maps:
-        sets.setdefault(sync.fno.set, []).append(sync)
-    for table in dict.fromkeys(sync.dataverse.table for sync in maps):
-        if not (waiting := begun(session, [sync.name for sync in session.catalogue.of_table(table)])):
-            continue  # nobody listens: no lease is needed to know that
-        with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as lease:
-            told = listeners(session, table)
-            polls.append(poll_dataverse(told, lease) if told.lanes else Poll(table, "", errors=told.errors))
-        bound(session, waiting)
-    if scan:
-        for entity_set, own in sets.items():
-            lanes = []
-            for sync, company in _loaded(session, own, companies):
-                # a lane that lacks something says so where it is worked on
-                with suppress(FatalError):
-                    lanes.append(session.lane(sync, company))
-            if lanes:
-                with session.leased(
-                    feed_lease("fno", entity_set), wait=session.settings.lease_seconds
-                ) as lease:
-                    polls += [poll_answers(lane, lease) for lane in lanes if not lane.map.initial]
-                    lanes = [lane for lane in lanes if lane.map.initial]
-                    if not lanes:
-                        continue
-                    polls.append(scan_fno(lanes, lease))
-                    with session.store.transaction(lease) as tx:
-                        # a scan has no token; when it was last made says how old the picture is
-                        tx.save_cursor(
-                            Cursor(
-                                session.pair, "fno", entity_set, feed="scan", polled_at=session.seams.now()
-                            )
-                        )
-    return polls
-
-
-def _loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[tuple[Map, str]]:
-    """Maps and companies whose initial sync is done and that run: only those have a delta.
-
-    A paused one is not scanned either: the scan after it finds what changed meanwhile.
-    """
-    lanes = []
-    for sync in maps:
-        for company in session.companies_of(sync, companies):
-            with session.store.read() as state:
-                record = state.lane(session.pair, sync.name, company)
-            if record.initial == "done" and record.state not in ("not_running", "paused"):
-                lanes.append((sync, company))
-    return lanes
+    return [
+        found
+        for feed in feeds_of(session, maps, companies)
+        if scan or feed.kind != "scan"
+        for found in poll_feed(session, feed, companies)
+    ]
 
 
 def has_work(session: Session, name: str, companies: Sequence[str] | None = None) -> bool:
@@ -209,7 +163,7 @@ def delta_sync(
     """Work off the inbox of one map."""
     sync = session.catalogue.get(name)
     return [
-        _guarded(session, sync, company, run, work_off) for _, company in _loaded(session, [sync], companies)
+        _guarded(session, sync, company, run, work_off) for _, company in loaded(session, [sync], companies)
     ]
 
 
