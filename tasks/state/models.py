@@ -246,6 +246,21 @@ inbox = Table(
     Index(None, "pair", "map", "company", "seq"),
 )
 
+event = Table(
+    "event",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    _plain_pair(),
+    _text("side"),
+    _text("table"),
+    _name("row"),
+    _text("kind"),
+    Column("keys", Json),
+    Column("noted_at", Utc, nullable=False),
+    UniqueConstraint("pair", "side", "table", "row"),
+    Index(None, "pair", "side", "table", "noted_at"),
+)
+
 parked = Table(
     "parked",
     metadata,

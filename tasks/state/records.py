@@ -18,6 +18,7 @@ LinkState = Literal["half", "paired", "detached"]
 """half: at most one side is confirmed; paired: both ids were confirmed once; detached: left a filter, or is
 gone from one side and kept on the other by its map; not synced."""
 InboxKind = Literal["upsert", "delete", "missing"]
+EventKind = Literal["upsert", "delete"]
 ParkedKind = Literal["parked", "waiting_create", "held_delete", "uncertain", "duplicate", "out_of_scope"]
 ConflictKind = Literal["conflict", "no_base", "delete", "drift", "normalized", "not_kept"]
 ConflictStatus = Literal["open", "decided"]
@@ -177,6 +178,27 @@ class InboxEntry:
     side: Side
     row: str
     kind: InboxKind = "upsert"
+    seq: int = 0
+    noted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change that a system told us of by itself.
+
+    Attributes:
+        table: Dataverse entity set or F&O entity set.
+        row: what the event calls the row: its key values or its id; the same words for the same row.
+        keys: the row's key as the event gives it, property → value; None where it gives none.
+        seq: number of the notice, given by the store; a later notice of the same row has another one.
+    """
+
+    pair: int
+    side: Side
+    table: str
+    row: str
+    kind: EventKind = "upsert"
+    keys: Mapping[str, Any] | None = None
     seq: int = 0
     noted_at: datetime | None = None
 

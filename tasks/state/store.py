@@ -9,7 +9,7 @@
     with store.read() as state:               # a snapshot
         state.links_by_key(pair, "Customer groups", "USMF", keys)
 
-What can be asked and changed is said in one module a subject: `links`, `lanes`, `inbox`, `parked`, `conflicts`, `runs`,
+What can be asked and changed is said in one module a subject: `links`, `lanes`, `events`, `inbox`, `parked`, `conflicts`, `runs`,
 `deletes`, `sightings`.
 """
 
@@ -30,6 +30,7 @@ from tasks.state import leases, models
 from tasks.state.conflicts import ConflictReads, ConflictWrites
 from tasks.state.database import HOST_VARIABLE, WRITER, connect, explained, host_name, in_memory, parse_url
 from tasks.state.deletes import DeleteReads, DeleteWrites
+from tasks.state.events import EventReads, EventWrites
 from tasks.state.inbox import InboxReads, InboxWrites
 from tasks.state.lanes import LaneReads, LaneWrites
 from tasks.state.leases import Lease
@@ -45,7 +46,15 @@ SECRET_LENGTH = 16
 
 
 class Reader(
-    SightingReads, LaneReads, InboxReads, ParkedReads, ConflictReads, RunReads, DeleteReads, TableReads
+    SightingReads,
+    LaneReads,
+    EventReads,
+    InboxReads,
+    ParkedReads,
+    ConflictReads,
+    RunReads,
+    DeleteReads,
+    TableReads,
 ):
     """Everything that can be asked, in one snapshot."""
 
@@ -54,6 +63,7 @@ class Transaction(
     Reader,
     SightingWrites,
     LaneWrites,
+    EventWrites,
     InboxWrites,
     ParkedWrites,
     ConflictWrites,
