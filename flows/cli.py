@@ -19,6 +19,7 @@ from flows.commands import (
     sandbox,
     status,
     sync,
+    troubleshoot,
     up,
     verify,
 )
@@ -46,6 +47,7 @@ app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
 app.command()(status.status)
 app.command()(verify.verify)
+app.command()(troubleshoot.troubleshoot)
 app.command()(control.pause)
 app.command()(control.resume)
 app.command()(control.stop)

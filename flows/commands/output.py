@@ -88,9 +88,17 @@ def explain(error: DualflowError) -> int:
         note(f"error: {error}")
     else:
         note(f"error: {error.message}")
-        if error.remedy:
-            note(f"  → {error.remedy}")
+        if advice := error.remedy or _known(error):
+            note(f"  → {advice}")
     return USAGE if isinstance(error, FatalError) else FAILED
+
+
+def _known(error: DualflowError) -> str:
+    """What to do about a service's refusal that came without advice."""
+    from mappings.troubleshooting.catalogue import recognize
+
+    found = recognize(error.message, str(error.facts.get("service_code") or ""))
+    return found.advice if found else ""
 
 
 def leave(code: int) -> NoReturn:
