@@ -15,6 +15,9 @@ from mappings.errors import FatalError
 
 Kind = TypeVar("Kind", bound="CatalogueSettings")
 
+SHORTEST_SECRET = 16
+"""Characters; what is shorter could be guessed by whoever reaches the receiver."""
+
 
 class CatalogueSettings(BaseSettings):
     """Which maps there are and in which form; all that commands need which talk to no system."""
@@ -58,20 +61,69 @@ class CatalogueSettings(BaseSettings):
         return Catalogue.load(folders, form=self.form, sensitive=self.sensitive, validate=validate)
 
 
-class Settings(CatalogueSettings):
+class ReceiverSettings(CatalogueSettings):
+    """What the receiver of events needs: it speaks to neither system, so it has no credentials of theirs."""
+
+    fno_url: str = Field(description="Root of the F&O environment, https, without trailing slash")
+    state_url: str = Field(default="sqlite:///.dualflow/state.db", description="SQLAlchemy URL of the state")
+    receiver_secret: SecretStr | None = Field(
+        default=None, description="What senders of events have to know; at least 16 characters"
+    )
+    receiver_host: str = Field(default="127.0.0.1", description="Address on which events are received")
+    receiver_port: int = Field(default=4270, ge=0, le=65535, description="Port of it; 0: a free one")
+    receiver_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate and those it rests on, for HTTPS"
+    )
+    receiver_key: Path | None = Field(
+        default=None, description="PEM file of its private key, if it isn't in the certificate's file"
+    )
+    receiver_plain: bool = Field(
+        default=False, description="Plain HTTP also beyond this machine, behind a proxy that does HTTPS"
+    )
+    receiver_limit: int = Field(default=1_048_576, ge=1024, description="Bytes that one request may have")
+    receiver_url: str | None = Field(
+        default=None, description="Address under which the two systems reach the receiver, https"
+    )
+    business_events: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Business events that tell of an entity: BusinessEventId=EntitySet, comma separated",
+    )
+
+    @field_validator("fno_url", "receiver_url")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return None if value is None else _https(value)
+
+    @field_validator("receiver_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    @field_validator("business_events", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if any(not (name.strip() and table.strip()) for name, _, table in pairs):
+            raise ValueError("must be a list such as NameOfBusinessEvent=EntitySet,OtherEvent=EntitySet")
+        return {name.strip(): table.strip() for name, _, table in pairs}
+
+
+class Settings(ReceiverSettings):
     """Where the two systems are, who we are there, and what to sync.
 
     Secrets come from the environment or a file that only the operator can read; they are never logged or stored in the state.
     """
 
-    fno_url: str = Field(description="Root of the F&O environment, https, without trailing slash")
     dataverse_url: str = Field(description="Root of the Dataverse environment, https, without trailing slash")
     tenant_id: str = Field(description="Entra tenant of both environments")
     client_id: str = Field(description="Application (client) id of the app registration")
     client_secret: SecretStr = Field(description="Its secret")
     authority: str = Field(default="https://login.microsoftonline.com", description="Entra authority")
     ca_bundle: Path | None = Field(default=None, description="PEM file of a private certificate authority")
-    state_url: str = Field(default="sqlite:///.dualflow/state.db", description="SQLAlchemy URL of the state")
     companies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Company codes in scope, comma separated; empty: refused except for global maps",
@@ -114,12 +166,10 @@ class Settings(CatalogueSettings):
     def _split_lists(cls, value: object) -> object:
         return _split(value)
 
-    @field_validator("fno_url", "dataverse_url", "authority")
+    @field_validator("dataverse_url", "authority")
     @classmethod
-    def _https(cls, value: str) -> str:
-        if not value.startswith("https://"):
-            raise ValueError("must start with https://")
-        return value.rstrip("/")
+    def _secure(cls, value: str) -> str:
+        return _https(value)
 
     @property
     def request_seconds(self) -> float:
@@ -150,6 +200,15 @@ def load_catalogue(folders: Sequence[Path] = (), *, validate: bool = True) -> Ca
     return _read(CatalogueSettings).catalogue(folders, validate=validate)
 
 
+def load_receiver_settings() -> ReceiverSettings:
+    """Read what the receiver needs.
+
+    Raises:
+        FatalError: Names every setting that is missing or wrong, by its environment variable.
+    """
+    return _read(ReceiverSettings)
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; `overrides` win over the environment.
 
@@ -157,6 +216,12 @@ def load_settings(**overrides: object) -> Settings:
         FatalError: Names every setting that is missing or wrong, by its environment variable.
     """
     return _read(Settings, **overrides)
+
+
+def _https(value: str) -> str:
+    if not value.startswith("https://"):
+        raise ValueError("must start with https://")
+    return value.rstrip("/")
 
 
 def _split(value: object) -> object:
