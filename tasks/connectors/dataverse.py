@@ -1,7 +1,7 @@
 """Dataverse as a side: its Web API, version 9.2.
 
 Rests on Microsoft's documents of the Web API: pages of at most 5,000 rows, `$batch` of at most 1,000
-operations, 65,536 characters a URL within it, change tracking by delta links.
+operations, 65,536 characters a URL in it, delta links.
 """
 
 from __future__ import annotations
@@ -22,14 +22,7 @@ from tasks.connectors.dataverse_tables import Tables
 from tasks.connectors.dataverse_write import BulkCreate, batch_writer, doubtful
 from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
-from tasks.connectors.odata import (
-    annotated,
-    dataverse_address,
-    matches,
-    preference,
-    query,
-    select,
-)
+from tasks.connectors.odata import annotated, dataverse_address, matches, preference, query, select
 from tasks.connectors.origin import Origin
 from tasks.connectors.paging import LINK, PAGE, ROW, follow
 from tasks.connectors.refusals import refused
@@ -46,6 +39,7 @@ from tasks.connectors.side import (
     Table,
     TokenExpired,
 )
+from tasks.connectors.virtual import VirtualEntity, read_catalogue
 from tasks.connectors.whole import Whole
 from tasks.connectors.writing import BatchWrite, check_versions
 
@@ -157,6 +151,14 @@ class DataverseSide:
     def sets(self) -> frozenset[str]:
         """Names of all tables, as entity sets."""
         return self._tables.sets()
+
+    def set_of(self, logical: str) -> str | None:
+        """Entity set of a table by its logical name."""
+        return self._tables.set_of(logical)
+
+    def virtual_entities(self) -> Mapping[str, VirtualEntity]:
+        """F&O's entities that this environment knows, by name in lower case."""
+        return read_catalogue(self.client, self._executor)
 
     def pages(
         self,

@@ -55,6 +55,10 @@ class Tables:
         """Entity set names of all tables."""
         return frozenset(self._known())
 
+    def set_of(self, logical: str) -> str | None:
+        """Entity set name of a table by its logical name."""
+        return next((each.set for each in self._known().values() if each.logical == logical), None)
+
     def _known(self) -> Mapping[str, Definition]:
         with self._lock:
             if not self._definitions:
