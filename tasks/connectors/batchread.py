@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 import msgspec
 
 from mappings.errors import RetriableError
 from tasks.connectors.batch import Part, batch_body, part_request, read_parts
-from tasks.connectors.http import Answer, Client
+from tasks.connectors.http import Answer, Client, LostAnswer, Unsent
 from tasks.connectors.paging import PAGE, fetch, row_of
 from tasks.connectors.refusals import denied, refused, service_error, shown_path
 from tasks.connectors.requestlog import Kind
@@ -46,20 +47,55 @@ def get_parts(
         groups[-1].append(target)
         length += len(target)
     if len(groups) == 1:
-        return _batch(client, kind, groups[0], headers) if groups[0] else []
-    answers = executor.map(lambda group: _batch(client, kind, group, headers), groups)
+        asked = [Get(target, headers) for target in groups[0]]
+        if client.together is not None and 0 < len(asked) <= client.together.most:
+            return client.together.ask(
+                (client.side, kind), len(asked), asked, lambda every: _shared(client, kind, every)
+            )
+        return _batch(client, kind, asked) if asked else []
+    answers = executor.map(
+        lambda group: _batch(client, kind, [Get(target, headers) for target in group]), groups
+    )
     return [part for parts in answers for part in parts]
 
 
-def _batch(client: Client, kind: Kind, targets: Sequence[str], headers: Mapping[str, str]) -> list[Part]:
+class Get(NamedTuple):
+    """One GET of a batch, relative to the service's root."""
+
+    target: str
+    headers: Mapping[str, str]
+
+
+def _shared(client: Client, kind: Kind, every: Sequence[Sequence[Get]]) -> list[list[Part] | Exception]:
+    """One batch for all that asked; where it fails as a whole, each of them gets an answer of its own."""
+    try:
+        parts = iter(_batch(client, kind, [get for asked in every for get in asked]))
+        return [[next(parts) for _ in asked] for asked in every]
+    except (LostAnswer, Unsent):
+        raise  # the service is in trouble, and not one of these rows
+    except RetriableError:
+        if len(every) == 1:
+            raise
+    return [_alone(client, kind, asked) for asked in every]
+
+
+def _alone(client: Client, kind: Kind, asked: Sequence[Get]) -> list[Part] | Exception:
+    try:
+        return _batch(client, kind, asked)
+    except RetriableError as error:
+        return error
+
+
+def _batch(client: Client, kind: Kind, gets: Sequence[Get]) -> list[Part]:
     """One batch, until each of its parts has an answer."""
+    targets = [get.target for get in gets]
     answers: list[Part | None] = [None] * len(targets)
     open_: list[int] = list(range(len(targets)))
     attempt = 0
     while True:
         attempt += 1
         content_type, body = batch_body(
-            part_request("GET", client.origin.path + targets[index], headers) for index in open_
+            part_request("GET", client.origin.path + targets[index], gets[index].headers) for index in open_
         )
         answer = client.send(
             kind,

@@ -41,7 +41,7 @@ from tasks.connectors.side import (
 )
 from tasks.connectors.virtual import VirtualEntity, read_catalogue
 from tasks.connectors.whole import Whole
-from tasks.connectors.writing import BatchWrite, check_versions
+from tasks.connectors.writing import check_versions, write_batch
 
 PAGE_SIZE = 5000
 READ_BATCH = 100
@@ -239,7 +239,7 @@ class DataverseSide:
                 create = BulkCreate(self.client, known, writer, lambda: self._without_bulk.add(known.name))
                 outcomes += create.run(chunk)
             else:
-                outcomes += BatchWrite(writer, chunk).run()
+                outcomes += write_batch(writer, chunk)
         return self._confirmed(known, operations, outcomes)
 
     def track(self, table: str, columns: Sequence[str]) -> str:

@@ -34,7 +34,7 @@ from tasks.connectors.side import (
     SideName,
     Table,
 )
-from tasks.connectors.writing import BatchWrite, check_versions
+from tasks.connectors.writing import check_versions, write_batch
 
 PAGE_SIZE = 10_000
 READ_BATCH = 100
@@ -252,7 +252,7 @@ class FnoSide:
         writer = batch_writer(self.client, known)
         outcomes: list[Outcome] = []
         for start in range(0, len(operations), WRITE_BATCH):
-            outcomes += BatchWrite(writer, operations[start : start + WRITE_BATCH]).run()
+            outcomes += write_batch(writer, operations[start : start + WRITE_BATCH])
         return outcomes
 
     def track(self, table: str, columns: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ from tasks.connectors.requestlog import Kind, RequestLog
 from tasks.connectors.retry import THROTTLED, TRANSIENT, Retries, retry_after
 from tasks.connectors.side import ServiceError, SideName
 from tasks.connectors.skew import Skew
+from tasks.connectors.together import Together
 
 logger = logging.getLogger(__name__)
 # urllib3 notes whole addresses at this level, and filters and keys in them are values of rows
@@ -124,6 +125,8 @@ class Client:
         self._sleep = sleep
         self._verify = verify
         self._on_request = on_request
+        self.together: Together | None = None
+        """Where set, what several threads read or write at the same moment goes out as one."""
         self._tokens = Tokens(credential, scope, clock=clock, fetched=lambda: self.log.note("token"))
         self._quiet_until = 0.0
         self._quiet = threading.Lock()

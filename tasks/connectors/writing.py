@@ -8,7 +8,7 @@ again and a second one is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tasks.connectors.batch import Part, batch_body, by_position, read_parts
@@ -40,6 +40,33 @@ def check_versions(operations: Sequence[Operation]) -> None:
             raise ValueError(f"{operation.kind} without the version that was read")
         if operation.kind != "create" and not operation.address:
             raise ValueError(f"{operation.kind} without an address")
+
+
+def write_batch(writer: Writer, operations: Sequence[Operation]) -> list[Outcome]:
+    """An outcome for each operation, in order; with what other threads write at the same moment in one request."""
+    together = writer.client.together
+    if together is None or not 0 < len(operations) <= together.most:
+        return BatchWrite(writer, operations).run()
+    return together.ask((writer.client.side, "write"), len(operations), (writer, operations), _shared)
+
+
+def _shared(every: Sequence[tuple[Writer, Sequence[Operation]]]) -> list[list[Outcome] | Exception]:
+    """The writes of several tables as one batch, each encoded and judged as its table needs it."""
+    if len(every) == 1:
+        return [BatchWrite(*every[0]).run()]
+    writer_of = {id(operation): writer for writer, operations in every for operation in operations}
+    outcomes = iter(
+        BatchWrite(
+            replace(
+                every[0][0],
+                path=every[0][0].client.origin.path + "$batch",
+                encode=lambda operation, name: writer_of[id(operation)].encode(operation, name),
+                judge=lambda operation, part: writer_of[id(operation)].judge(operation, part),
+            ),
+            [operation for _, operations in every for operation in operations],
+        ).run()
+    )
+    return [[next(outcomes) for _ in operations] for _, operations in every]
 
 
 class BatchWrite:

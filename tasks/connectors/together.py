@@ -1,0 +1,139 @@
+"""Requests of many threads in few: what several ask for at the same moment goes out as one `$batch`.
+
+Lanes that work side by side read and write a handful of rows each. One request apiece would cost the services' limits, and both
+ends more time than the rows themselves; a batch takes all of them, whatever their tables. Whoever asks first waits for the others,
+a moment at most and not at all once nobody else is about to ask, sends for all, and hands out the answers.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+@dataclass
+class _Group:
+    """What goes out as one.
+
+    Attributes:
+        answers: one for each that asked; an exception is raised in its thread.
+    """
+
+    asked: list[Any] = field(default_factory=list)
+    size: int = 0
+    answers: list[Any] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Together:
+    """Collects what threads ask for at the same time.
+
+    Args:
+        window: seconds that a request waits for others at most.
+        most: operations that go out as one.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, window: float = 0.05, most: int = 100, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.window = window
+        self.most = most
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._open: dict[Hashable, _Group] = {}
+        self._here = threading.local()
+        self._about_to_ask = 0
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """For the length of a block this thread counts as one that may ask soon; others wait for it."""
+        self._here.working = True
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._here.working = False
+            self._count(-1)
+
+    def ask(
+        self,
+        kind: Hashable,
+        size: int,
+        asked: Asked,
+        send: Callable[[Sequence[Asked]], Sequence[Answered | Exception]],
+    ) -> Answered:
+        """Have something sent together with what others ask of the same kind.
+
+        Args:
+            size: operations that it stands for.
+            send: sends what all asked for; an answer, or an exception, for each.
+        """
+        working = getattr(self._here, "working", False)
+        if working:
+            self._count(-1)
+        try:
+            group, place, first = self._join(kind, size, asked)
+            if first:
+                try:
+                    self._wait(kind, group)
+                    group.answers = list(send(group.asked))
+                except BaseException as error:
+                    self._close(kind, group)
+                    group.answers = [error] * len(group.asked)
+                    raise
+                finally:
+                    group.done.set()
+            else:
+                group.done.wait()
+        finally:
+            if working:
+                self._count(1)
+        answer = group.answers[place]
+        if isinstance(answer, BaseException):
+            raise answer
+        found: Answered = answer
+        return found
+
+    def _join(self, kind: Hashable, size: int, asked: Any) -> tuple[_Group, int, bool]:
+        with self._changed:
+            group = self._open.get(kind)
+            first = group is None or group.size + size > self.most
+            if group is None or first:
+                # the one that is full by now goes out without us
+                group = self._open[kind] = _Group()
+            group.asked.append(asked)
+            group.size += size
+            self._changed.notify_all()
+            return group, len(group.asked) - 1, first
+
+    def _wait(self, kind: Hashable, group: _Group) -> None:
+        """Until the group is complete: full, replaced, or nobody is left who could join it in time."""
+        until = self._clock() + self.window
+        with self._changed:
+            while (
+                self._open.get(kind) is group
+                and group.size < self.most
+                and self._about_to_ask > 0
+                and (left := until - self._clock()) > 0
+            ):
+                self._changed.wait(left)
+        self._close(kind, group)
+
+    def _close(self, kind: Hashable, group: _Group) -> None:
+        """Nobody joins it any more."""
+        with self._changed:
+            if self._open.get(kind) is group:
+                del self._open[kind]
+
+    def _count(self, number: int) -> None:
+        with self._changed:
+            self._about_to_ask += number
+            self._changed.notify_all()
