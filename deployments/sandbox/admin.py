@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from deployments.sandbox.faults import fault_from, gate_from
-from deployments.sandbox.load import Loader
-from deployments.sandbox.messages import BadJson, Request, Response, encode
+from deployments.sandbox.load import Loader, words
+from deployments.sandbox.messages import BadJson, Request, Response, ServiceFault, encode
 from deployments.sandbox.sandbox import Sandbox
 from deployments.sandbox.seed import seeds
 from deployments.sandbox.store.store import Write
@@ -42,6 +42,9 @@ class Admin:
                 request.body = b'{"%s": %s}' % (name.encode(), request.body)
             arguments = request.json() if request.body else {}
             return self._json(200, action(arguments, rest, request.options()))
+        except ServiceFault as fault:
+            self._sandbox.store.undo()
+            return self._json(400, {"error": words(fault)})
         except (DualflowError, BadJson, KeyError, TypeError, ValueError) as error:
             self._sandbox.store.undo()
             text = f"missing {error}" if isinstance(error, KeyError) else str(error)
@@ -109,6 +112,9 @@ class Admin:
             raise FatalError(f"no set '{name}' on {side}")
         identity = "" if side == "dataverse" else "#record"
         rows = [{identity: row_id, **row} if identity else row for row_id, row in table.rows.items()]
+        if identity:
+            for row in rows:
+                row.pop("#version", None)
         return {"rows": rows, "deleted": len(table.tombstones)}
 
     def _get_sets(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
@@ -116,6 +122,21 @@ class Admin:
         for (side, name), table in self._sandbox.store.tables.items():
             counts[side][name] = len(table.rows)
         return counts
+
+    # feeds
+
+    def _post_virtual(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Generate virtual tables of F&O in Dataverse, with change tracking unless `tracked` is false."""
+        sandbox = self._sandbox
+        sets = given.get("sets", "qualifying")
+        made = sandbox.dataverse.virtual.generate(
+            sandbox.rows, sandbox.callers["user"], sets, bool(given.get("tracked", True))
+        )
+        sandbox.store.commit()
+        return {"generated": made}
+
+    def _get_virtual(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return self._sandbox.dataverse.virtual.catalogue()
 
     # behaviour
 

@@ -21,6 +21,10 @@ class Switches:
     # Dataverse, open points
     upsert_multiple_status: Literal[200, 204] = 204
     tracking_retention_days: float = 7
+    virtual_retention_days: float = 10
+    """How long tokens of virtual tables of F&O live."""
+    virtual_record_id: Literal["little", "big"] = "little"
+    """Byte order of the record id in the id of a virtual row."""
     duplicate_status: Literal[412, 500] = 412
     unknown_property_code: str = "0x0"
     entity_id_with_201: bool = True
@@ -97,6 +101,14 @@ class Switches:
             FatalError: an unknown name; lists the known ones.
         """
         known = {each.name for each in dataclasses.fields(self)}
+        preset = changes.get("latency_preset")
+        if preset is not None:
+            if preset not in LATENCIES:
+                raise FatalError(
+                    f"unknown latency_preset '{preset}'", remedy=f"known are {', '.join(LATENCIES)}"
+                )
+            changes = {**LATENCIES[preset], **changes}
+            del changes["latency_preset"]
         unknown = changes.keys() - known
         if unknown:
             raise FatalError(
@@ -119,3 +131,18 @@ BENCHMARK = {
     "latency_batch_operation": 2,
 }
 """The latencies of benchmark mode, in milliseconds: what a real service roughly takes."""
+
+_NONE: dict[str, float] = {
+    "latency_page": 0,
+    "latency_bulk": 0,
+    "latency_bulk_row": 0,
+    "latency_batch": 0,
+    "latency_batch_operation": 0,
+    "latency_request": 0,
+}
+LATENCIES: dict[str, dict[str, float]] = {
+    "none": _NONE,
+    "realistic": {**_NONE, "latency_request": 100, "latency_batch": 100, "latency_batch_operation": 2},
+    "benchmark": {**_NONE, **BENCHMARK},
+}
+"""Values of ``latency_preset``, which sets all latencies at once; ``realistic`` takes 100 ms a request."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployments.sandbox.dataverse import errors
+from deployments.sandbox.dataverse.virtual import VirtualTables
 from deployments.sandbox.odata.expressions import Literal, Name, Node, Operation, SyntaxFault, parse
 from deployments.sandbox.odata.keys import Segment
 from deployments.sandbox.odata.options import split_outside
@@ -37,17 +38,19 @@ _COLLECTIONS = ("Attributes", "Keys", "ManyToOneRelationships", "OneToManyRelati
 class Definitions:
     """Metadata documents of all tables, in the service's own form."""
 
-    def __init__(self, schema: Schema, switches: Switches, root: str) -> None:
+    def __init__(self, schema: Schema, virtual: VirtualTables, switches: Switches, root: str) -> None:
         self._schema = schema
+        self._virtual = virtual
         self._switches = switches
         self._root = root
         self._tables: dict[str, Document] = {}
 
     def table(self, spec: DataverseTable) -> Document:
         """The whole definition of a table, collections included."""
-        found = self._tables.get(spec.logical)
+        name = f"{spec.logical} {spec.tracked}"
+        found = self._tables.get(name)
         if found is None:
-            found = self._tables[spec.logical] = self._describe(spec)
+            found = self._tables[name] = self._describe(spec)
         if not self._switches.alternate_keys:
             keys = [{**key, "EntityKeyIndexStatus": "Failed"} for key in found["Keys"]]
             return {**found, "Keys": keys}
@@ -65,7 +68,8 @@ class Definitions:
         if first.key is None:
             if rest:
                 raise errors.unknown_segment(rest[0].name)
-            tables = [self.table(spec) for spec in self._schema.dataverse.values()]
+            virtual = self._virtual.specs().values()
+            tables = [self.table(spec) for spec in (*self._schema.dataverse.values(), *virtual)]
             return self._collection("EntityDefinitions", tables, options)
         document = self._one(first)
         context = f"EntityDefinitions({first.raw})"
@@ -109,7 +113,10 @@ class Definitions:
         named = self._schema.logical.get(str(wanted.value)) if wanted is not None else None
         if named is not None:
             return self.table(self._schema.dataverse[named])
-        for spec in self._schema.dataverse.values():
+        virtual = self._virtual.named(str(wanted.value)) if wanted is not None else None
+        if virtual is not None:
+            return self.table(virtual)
+        for spec in (*self._schema.dataverse.values(), *self._virtual.specs().values()):
             document = self.table(spec)
             if _named(document, step):
                 return document
@@ -130,8 +137,9 @@ class Definitions:
             "ChangeTrackingEnabled": spec.tracked,
             "CanChangeTrackingBeEnabled": _managed(True, "canchangetrackingbeenabled"),
             "OwnershipType": "UserOwned" if spec.user_owned else "OrganizationOwned",
-            "TableType": "Standard",
-            "IsOptimisticConcurrencyEnabled": True,
+            "TableType": "Virtual" if spec.external else "Standard",
+            "ExternalName": spec.external or None,
+            "IsOptimisticConcurrencyEnabled": not spec.external,
             "IsCustomEntity": "_" in spec.logical,
             "IsIntersect": False,
             "IsActivity": False,

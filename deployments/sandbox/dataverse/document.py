@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
 from deployments.sandbox.dataverse.values import EDM
@@ -10,10 +11,14 @@ from deployments.sandbox.schema.model import DataverseTable, Schema
 NAMESPACE = "Microsoft.Dynamics.CRM"
 
 
-def csdl(schema: Schema) -> bytes:
-    """The whole document."""
+def csdl(schema: Schema, virtual: Mapping[str, DataverseTable]) -> bytes:
+    """The whole document.
+
+    Args:
+        virtual: the virtual tables that exist.
+    """
     types, sets = [], []
-    for spec in schema.dataverse.values():
+    for spec in (*schema.dataverse.values(), *virtual.values()):
         types.append(_type(schema, spec))
         sets.append(_set(schema, spec))
     return (

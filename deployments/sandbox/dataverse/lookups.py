@@ -102,7 +102,7 @@ class References:
         return self._by_alternate_key(spec, dict(key))
 
     def _by_alternate_key(self, spec: DataverseTable, given: dict[str, Literal]) -> str | None:
-        for wires, columns, index in self._keys[spec.set]:
+        for wires, columns, index in self._keys.get(spec.set, ()):
             if wires == given.keys():
                 values = [self._value(column, given[column.wire]) for column in columns]
                 return None if None in values else index.one(values)

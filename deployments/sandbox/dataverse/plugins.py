@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 
 from deployments.sandbox.dataverse.rows import Context, PlugIn, Rows
+from deployments.sandbox.dataverse.virtual import CATALOGUE, check_catalogue
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
 
@@ -31,6 +32,7 @@ def before(schema: Schema) -> dict[str, list[PlugIn]]:
         "systemusers": [],
         "accounts": [_party_name],
         "annotations": [_note_object],
+        CATALOGUE: [check_catalogue],
     }
     return {name: plugins for name, plugins in known.items() if name in schema.dataverse}
 

@@ -140,9 +140,15 @@ class Reader:
         self.switches = switches
         self.root = root
         self._wires = {spec.set: spec.by_wire() for spec in schema.dataverse.values()}
+        self._virtual: dict[str, tuple[DataverseTable, dict[str, Column]]] = {}
         self._orders: dict[tuple[Any, ...], list[RowId]] = {}
 
     def by_wire(self, spec: DataverseTable) -> dict[str, Column]:
+        if spec.external:
+            wires = self._virtual.get(spec.set)
+            if wires is None or wires[0] is not spec:
+                wires = self._virtual[spec.set] = (spec, spec.by_wire())
+            return wires[1]
         return self._wires[spec.set]
 
     def navigation(self, spec: DataverseTable, name: str) -> tuple[Column, str]:
@@ -230,7 +236,15 @@ class Reader:
 
     def hidden(self, spec: DataverseTable, caller: Caller) -> list[Predicate]:
         """What the caller must not see."""
-        if not self.switches.hide_rows or caller.name != "application":
+        if caller.name != "application":
+            return []
+        if spec.external:
+            if not self.switches.hide_companies or "mserp_dataareaid" not in spec.columns:
+                return []
+            named = (f"mserp_dataareaid eq '{company}'" for company in self.switches.hide_companies)
+            found = self.predicate(spec, " or ".join(named), {})
+            return [] if found is None else [found]
+        if not self.switches.hide_rows:
             return []
         rules = [
             rule

@@ -15,6 +15,7 @@ from deployments.sandbox.dataverse.records import Records
 from deployments.sandbox.dataverse.rows import Rows
 from deployments.sandbox.dataverse.sets import Sets
 from deployments.sandbox.dataverse.tracking import Tracking
+from deployments.sandbox.dataverse.virtual import VirtualTables
 from deployments.sandbox.messages import BadJson, Request, Response, ServiceFault, encode
 from deployments.sandbox.odata.expressions import SyntaxFault
 from deployments.sandbox.odata.keys import Segment, segments
@@ -50,7 +51,8 @@ class Dataverse:
         self.bulk = Bulk(rows, self.root)
         self.sets = Sets(self.access, self.tracking)
         self.records = Records(self.access, self.bulk)
-        self.definitions = Definitions(schema, switches, self.root)
+        self.virtual = VirtualTables(schema, store, switches)
+        self.definitions = Definitions(schema, self.virtual, switches, self.root)
         self.batch = Batch(self.handle, store, limit=1000, dataverse=True, switches=switches)
 
     def handle(self, request: Request) -> Response:
@@ -89,8 +91,10 @@ class Dataverse:
         if not steps:
             return self.access.json({"@odata.context": f"{self.root}/$metadata", "value": self._sets()})
         first = steps[0]
-        spec = self.schema.dataverse.get(first.name)
+        spec = self.schema.dataverse.get(first.name) or self.virtual.find(first.name)
         if spec is not None:
+            if spec.external and request.method != "GET":
+                raise errors.not_imitated("writing through virtual tables")
             return self._table(request, spec, steps)
         return self._special(request, first.name, steps)
 
@@ -100,7 +104,7 @@ class Dataverse:
                 raise errors.query("A batch can't be nested in a batch.")
             return self.batch.run(request)
         if name == "$metadata":
-            return Response(200, {"Content-Type": "application/xml"}, csdl(self.schema))
+            return Response(200, {"Content-Type": "application/xml"}, csdl(self.schema, self.virtual.specs()))
         if name in functions.NAMES:
             if request.method != "GET":
                 raise errors.no_resource(request.url)
@@ -126,7 +130,10 @@ class Dataverse:
         return f"{known}{slash}{rest}"
 
     def _sets(self) -> list[dict[str, str]]:
-        return [{"name": name, "kind": "EntitySet", "url": name} for name in sorted(self.schema.dataverse)]
+        return [
+            {"name": name, "kind": "EntitySet", "url": name}
+            for name in sorted({*self.schema.dataverse, *self.virtual.specs()})
+        ]
 
     # tables
 

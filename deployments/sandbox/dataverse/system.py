@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 from deployments.sandbox.dataverse.rows import Rows
+from deployments.sandbox.dataverse.virtual import CATALOGUE
 from deployments.sandbox.messages import Caller
 from deployments.sandbox.store.store import Store
 
@@ -70,6 +71,13 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
             friendlyname=friendly,
             version="1.0.0.0",
             installedon="2020-01-01T00:00:00Z",
+        )
+    for entity in rows.schema.fno.values():
+        _put(
+            rows,
+            CATALOGUE,
+            fixed_id(f"data entity {entity.entity}"),
+            mserp_physicalname=entity.entity,
         )
     for message in MESSAGES:
         message_id = fixed_id(f"message {message}")

@@ -72,7 +72,9 @@ class Tracking:
             raise errors.query("The delta token is not valid.")
         since, until, skip = int(match[1]), int(match[3] or 0) or self._store.version, int(match[4] or 0)
         taken = datetime.strptime(match[2], _FORM).replace(tzinfo=UTC).timestamp()
-        too_old = self._now() - taken > self._switches.tracking_retention_days * 86_400
+        switches = self._switches
+        days = switches.virtual_retention_days if spec.external else switches.tracking_retention_days
+        too_old = self._now() - taken > days * 86_400
         if too_old or since < self.voided.get(spec.set, 0):
             raise errors.fault(
                 self._switches.expired_token_status,
@@ -94,8 +96,7 @@ class Tracking:
 
     def _since(self, spec: DataverseTable, since: int, until: int) -> tuple[list[Row], list[Tombstone]]:
         table = self._store.dataverse(spec.set)
-        rows = [row for row in table.rows.values() if since < row["versionnumber"] <= until]
-        rows.sort(key=lambda row: int(row["versionnumber"]))
+        rows = table.changed(since, until)
         first = bisect_right(table.tombstones, since, key=lambda stone: stone.version)
         latest = {stone.id: stone for stone in table.tombstones[first:] if stone.version <= until}
         return rows, [stone for row_id, stone in latest.items() if row_id not in table.rows]

@@ -9,6 +9,7 @@ from typing import Any
 
 from deployments.sandbox.fno import errors
 from deployments.sandbox.fno.values import Coerce, coerce, empty
+from deployments.sandbox.odata.values import iso_seconds
 from deployments.sandbox.schema.model import FnoEntity, Reference, Schema
 from deployments.sandbox.store.index import Row
 from deployments.sandbox.store.store import FIRST_RECORD, Store
@@ -66,7 +67,7 @@ class FnoRows:
             text = errors.duplicate(entity, values)
             raise errors.infolog(self.switches.fno_duplicate_status, entity, [text], "")
         record = self.store.count("record", FIRST_RECORD)
-        row["@odata.etag"] = etag(0, record)
+        self._stamp(entity, row, None, etag(0, record))
         self.store.put(table, record, row)
         self._note(compiled, "create", record, row, body, caller)
         return record
@@ -92,7 +93,7 @@ class FnoRows:
         if holder is not None and holder != record:
             text = errors.duplicate(entity, {key: row[key] for key in entity.key})
             raise errors.infolog(self.switches.fno_duplicate_status, entity, [text], "")
-        row["@odata.etag"] = etag(self.store.count("recversion"), record)
+        self._stamp(entity, row, old, etag(self.store.count("recversion"), record))
         self.store.put(table, record, row)
         self._note(compiled, "update", record, row, body, caller)
         if rename:
@@ -123,6 +124,17 @@ class FnoRows:
         return self._compiled[name].blank.copy()
 
     # steps
+
+    def _stamp(self, entity: FnoEntity, row: Row, old: Row | None, tag: str) -> None:
+        """The row's versions, and the time that the entity shows if its root data source changed."""
+        row["@odata.etag"] = tag
+        row["#version"] = self.store.next_version()
+        if not entity.modified:
+            return
+        if old is None or any(
+            row[name] != old[name] for name in entity.columns if name not in entity.elsewhere
+        ):
+            row[entity.modified] = iso_seconds(int(self.store.clock() + self.switches.fno_clock_offset))
 
     def _apply(self, compiled: _Compiled, row: Row, body: Mapping[str, Any], *, creating: bool) -> set[str]:
         """Put the sent values into the row; what can't be edited is refused."""
@@ -242,7 +254,8 @@ class FnoRows:
                 changed = dict(table.rows[record])
                 for own, other in zip(reference.properties, properties, strict=True):
                     changed[own] = row[other]
-                changed["@odata.etag"] = etag(self.store.count("recversion"), record)
+                version = etag(self.store.count("recversion"), record)
+                self._stamp(self.schema.fno[child], changed, table.rows[record], version)
                 self.store.put(table, record, changed)
                 self._note(
                     self._compiled[child],
@@ -279,7 +292,11 @@ class FnoRows:
 
 def blank_row(entity: FnoEntity) -> Row:
     """A row of an entity in which every property is empty."""
-    return {"@odata.etag": "", **{column.name: empty(column) for column in entity.columns.values()}}
+    return {
+        "@odata.etag": "",
+        "#version": 0,
+        **{column.name: empty(column) for column in entity.columns.values()},
+    }
 
 
 def etag(version: int, record: int) -> str:

@@ -59,7 +59,11 @@ def _entity(entity: FnoEntity, change: Mapping[str, Any]) -> FnoEntity:
     key = tuple(change.get("key") or (name for name in entity.key if name in columns))
     _check(entity.set, key, columns)
     return dataclasses.replace(
-        entity, columns=columns, key=key, read_only=bool(change.get("read_only", entity.read_only))
+        entity,
+        columns=columns,
+        key=key,
+        read_only=bool(change.get("read_only", entity.read_only)),
+        modified=entity.modified if entity.modified in columns else "",
     )
 
 

@@ -73,7 +73,23 @@ def _entity(
         sequences=dict(about.get("sequences") or {}),
         company_specific=COMPANY in columns,
         read_only=bool(about.get("read_only")),
+        modified=(about.get("modified") or {}).get("property", ""),
+        elsewhere=frozenset(
+            field
+            for field in columns
+            if field.startswith(tuple((about.get("modified") or {}).get("elsewhere", ())))
+        ),
+        untracked=_untracked(name, published.entity if published else maps[0].fno.entity, maps, facts),
     )
+
+
+def _untracked(name: str, entity: str, maps: list[Map], facts: Facts) -> str:
+    """Why row versions can't track the entity: what the facts say, else what its maps don't claim."""
+    reason = facts.entity(name).get("untracked")
+    if reason is None and any("row_version" in each.fno.feeds for each in maps):
+        return ""
+    reason = reason or "contains a data source that isn't a table"
+    return f"Change tracking can't be enabled because the F&O entity {entity} {reason}."
 
 
 def _columns(name: str, maps: list[Map], facts: Facts, known: FnoEntities) -> dict[str, Column]:
@@ -86,12 +102,21 @@ def _columns(name: str, maps: list[Map], facts: Facts, known: FnoEntities) -> di
             properties.setdefault(field, Property(field, "Edm.String", field not in each.fno.key))
     for field, draft in (about.get("extra") or {}).items():
         properties.setdefault(field, Property(field, draft["type"], True, draft.get("enum")))
+    modified = (about.get("modified") or {}).get("property")
+    if modified:
+        properties.setdefault(modified, Property(modified, "Edm.DateTimeOffset", False))
     key = maps[0].fno.key
     required = {*key, *(about.get("mandatory") or ())} - set(about.get("optional") or ())
     dates = set(about.get("dates") or ())
     return {
         field: _column(
-            found, facts.property(name, field), facts, field in required, field in dates, key, known
+            found,
+            {**facts.property(name, field), **({"editable": False} if field == modified else {})},
+            facts,
+            field in required,
+            field in dates,
+            key,
+            known,
         )
         for field, found in properties.items()
     }

@@ -85,6 +85,7 @@ class DataverseTable:
     Attributes:
         closes: its rows can't be changed in any state but the first.
         closed_with: lookup to the row that closes its rows with itself.
+        external: of a virtual table, the F&O entity behind it.
     """
 
     set: str
@@ -100,6 +101,7 @@ class DataverseTable:
     company: str = ""
     closes: bool = False
     closed_with: str = ""
+    external: str = ""
 
     def by_wire(self) -> dict[str, Column]:
         return {column.wire: column for column in self.columns.values()}
@@ -124,7 +126,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class FnoEntity:
-    """One F&O data entity."""
+    """One F&O data entity.
+
+    Attributes:
+        modified: property with the time of the last change of the root data source; "" = none.
+        elsewhere: properties of other data sources: their changes don't move `modified`.
+        untracked: why Dataverse can't track its changes by row version, in the service's words; "" = it can.
+    """
 
     set: str
     entity: str
@@ -138,6 +146,9 @@ class FnoEntity:
     sequences: dict[str, str]
     company_specific: bool
     read_only: bool = False
+    modified: str = ""
+    elsewhere: frozenset[str] = frozenset()
+    untracked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ class Store:
         self.schema = schema
         self.clock = clock
         self.tables = _tables(schema)
+        self.virtual: dict[str, Table] = {}
+        """Dataverse tables that show rows of F&O; no data of their own."""
         self.counters: dict[str, int] = {}
         self.writes: list[Write] = []
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -99,7 +101,7 @@ class Store:
         return self.tables[side, name]
 
     def dataverse(self, name: str) -> Table:
-        return self.tables["dataverse", name]
+        return self.virtual[name] if name in self.virtual else self.tables["dataverse", name]
 
     def fno(self, name: str) -> Table:
         return self.tables["fno", name]

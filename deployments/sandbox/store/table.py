@@ -6,11 +6,17 @@ results rest on that.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from deployments.sandbox.messages import SideName
 from deployments.sandbox.store.index import Index, Row, RowId
+
+VERSION = {"dataverse": "versionnumber", "fno": "#version"}
+"""Where a row of a side keeps the version of its last change; F&O doesn't show it."""
+_number = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +34,23 @@ class Table:
 
     Attributes:
         changes: counts every change, so that cached results know when they are old.
+        epoch: counts how often all rows were replaced at once.
     """
 
-    __slots__ = ("_sorted", "_sorted_at", "changes", "name", "plain", "rows", "side", "tombstones", "unique")
+    __slots__ = (
+        "_journal",
+        "_sorted",
+        "_sorted_at",
+        "_version",
+        "changes",
+        "epoch",
+        "name",
+        "plain",
+        "rows",
+        "side",
+        "tombstones",
+        "unique",
+    )
 
     def __init__(self, side: SideName, name: str, unique: Iterable[tuple[str, ...]]) -> None:
         self.side = side
@@ -40,8 +60,12 @@ class Table:
         self.plain: dict[tuple[str, ...], Index] = {}
         self.tombstones: list[Tombstone] = []
         self.changes = 0
+        self.epoch = 0
         self._sorted: list[RowId] = []
         self._sorted_at = -1
+        self._version = VERSION[side]
+        self._journal: list[tuple[int, RowId]] | None = []
+        """(version, row) of every put, by version; None: to be made from the rows."""
 
     def put(self, row_id: RowId, row: Row | None) -> None:
         """Store a row, or remove it (None), and keep the indexes."""
@@ -55,12 +79,40 @@ class Table:
             self.rows.pop(row_id, None)
         else:
             self.rows[row_id] = row
+            self._enter(row[self._version], row_id)
         self.changes += 1
+
+    def _enter(self, version: int, row_id: RowId) -> None:
+        journal = self._journal
+        if journal is None:
+            return
+        entry = (version, row_id)
+        if not journal or journal[-1][0] < version:
+            journal.append(entry)
+            return
+        # what undo brings back is there already; a plug-in's own writes come before the row's
+        place = bisect_left(journal, version, key=_number)
+        if place == len(journal) or journal[place] != entry:
+            journal.insert(place, entry)
+
+    def changed(self, since: int, until: int) -> list[Row]:
+        """Rows with a version above `since` and up to `until`, by version."""
+        journal, rows, name = self._journal, self.rows, self._version
+        if journal is None or len(journal) > 4 * len(rows) + 1000:
+            journal = self._journal = sorted((row[name], row_id) for row_id, row in rows.items())
+        found = []
+        for version, row_id in journal[bisect_right(journal, since, key=_number) :]:
+            row = rows.get(row_id)
+            if row is not None and row[name] == version and version <= until:
+                found.append(row)
+        return found
 
     def replace_all(self, rows: dict[RowId, Row]) -> None:
         """Take these rows instead of all there are, and index them."""
         self.rows = dict(rows)
         self.plain = {}
+        self._journal = None
+        self.epoch += 1
         for index in self.unique:
             index.clear()
             for row_id, row in self.rows.items():
