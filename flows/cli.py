@@ -11,6 +11,7 @@ from flows.commands import (
     control,
     deletes,
     demo,
+    explain,
     maps,
     maps_exchange,
     maps_graph,
@@ -23,7 +24,7 @@ from flows.commands import (
     up,
     verify,
 )
-from flows.commands.output import explain
+from flows.commands.output import explain as explain_error
 from mappings.errors import DualflowError
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
 app.command()(status.status)
 app.command()(verify.verify)
+app.command()(explain.explain)
 app.command()(troubleshoot.troubleshoot)
 app.command()(control.pause)
 app.command()(control.resume)
@@ -60,7 +62,7 @@ def main() -> None:
     try:
         app()
     except DualflowError as error:
-        sys.exit(explain(error))
+        sys.exit(explain_error(error))
 
 
 if __name__ == "__main__":

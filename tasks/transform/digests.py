@@ -66,6 +66,11 @@ def key_text(parts: Sequence[str], company: str = "") -> str:
     return "\x1f".join([fold(company), *map(fold, parts)])
 
 
+def shown_key(key: str) -> str:
+    """A folded key as people read it: its parts separated by slashes, without the company."""
+    return "/".join(key.split("\x1f")[1:])
+
+
 def _hashed(
     values: np.ndarray[tuple[int], np.dtype[np.object_]], key: str
 ) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
