@@ -17,6 +17,7 @@ from flows.commands import (
     maps_graph,
     maps_new,
     maps_validate,
+    receive,
     sandbox,
     status,
     sync,
@@ -48,6 +49,7 @@ app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
 app.command()(status.status)
 app.command()(verify.verify)
+app.command()(receive.receive)
 app.command()(explain.explain)
 app.command()(troubleshoot.troubleshoot)
 app.command()(control.pause)

@@ -156,6 +156,10 @@ class DataverseSide:
         """Entity set of a table by its logical name."""
         return self._tables.set_of(logical)
 
+    def logical_names(self, names: Collection[str]) -> dict[str, str]:
+        """Entity set → logical name of tables; those that don't exist are left out."""
+        return self._tables.logical_names(names)
+
     def virtual_entities(self) -> Mapping[str, VirtualEntity]:
         """F&O's entities that this environment knows, by name in lower case."""
         return read_catalogue(self.client, self._executor)

@@ -59,6 +59,11 @@ class Tables:
         """Entity set name of a table by its logical name."""
         return next((each.set for each in self._known().values() if each.logical == logical), None)
 
+    def logical_names(self, names: Collection[str]) -> dict[str, str]:
+        """Entity set name → logical name, of those that exist."""
+        known = self._known()
+        return {name: known[name].logical for name in names if name in known}
+
     def _known(self) -> Mapping[str, Definition]:
         with self._lock:
             if not self._definitions:

@@ -62,8 +62,12 @@ def _bad_url(url: str) -> FatalError:
     )
 
 
-def connect(url: URL) -> Engine:
-    """An engine whose transactions begin as this module says; makes a SQLite file and its folder if they are missing."""
+def connect(url: URL, *, durable: bool = False) -> Engine:
+    """An engine whose transactions begin as this module says; makes a SQLite file and its folder if they are missing.
+
+    Args:
+        durable: on SQLite, wait for the disk at each commit.
+    """
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
@@ -78,6 +82,8 @@ def connect(url: URL) -> Engine:
         _prepare_file(Path(url.database or ""))
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=10, max_overflow=20)
     event.listen(engine, "connect", _take_over_transactions)
+    if durable:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = FULL"))
     event.listen(engine, "begin", _begin)
     return engine
 

@@ -100,6 +100,7 @@ class Store:
         clock: Callable[[], datetime] = _utc_now,
         monotonic: Callable[[], float] = leases.since_boot,
         host: str | None = None,
+        durable: bool = False,
     ) -> Self:
         """Open the state, make or update its tables.
 
@@ -108,13 +109,15 @@ class Store:
                 `postgresql://…`.
             clock: time of records that bring none; leases always use the database's.
             monotonic: seconds that only grow, for the time that a lease has left.
+            durable: on SQLite, wait for the disk at each commit: it then outlasts a power failure too. Runs need not: what
+                they forget they do again.
             host: name of this machine, checked for SQLite files; default `DUALFLOW_STATE_HOST` or the host name.
 
         Raises:
             FatalError: bad URL or file, a schema newer than this version, or a SQLite file that another machine uses.
         """
         parsed = parse_url(url)
-        engine = connect(parsed)
+        engine = connect(parsed, durable=durable)
         try:
             with explained():
                 upgrade(engine)
@@ -216,10 +219,13 @@ class Store:
         if lost is not None:
             raise lost
 
-    def release(self, lease: Lease) -> None:
-        """Give a lease back at once; one that was taken over is left alone."""
+    def release(self, *held: Lease) -> None:
+        """Give leases back at once; those that were taken over are left alone."""
+        if not held:
+            return
         with self._changing() as connection:
-            leases.release(connection, lease)
+            for lease in sorted(held, key=lambda lease: (lease.pair, lease.name)):
+                leases.release(connection, lease)
 
     def request(self, pair: int, name: str, by: str) -> bool:
         """Ask the holder of a lease to hand over; False if nobody holds it."""
@@ -230,6 +236,11 @@ class Store:
         """Who asks for a lease of ours, if anybody."""
         with self._reading() as connection:
             return leases.requested(connection, lease)
+
+    def wanted(self, pair: int, owner: str) -> set[str]:
+        """Names of the leases of an owner that others ask for."""
+        with self._reading() as connection:
+            return leases.wanted(connection, pair, owner)
 
     # transactions
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+import msgspec
+from sqlalchemy import Text, select, type_coerce, update
 
 from tasks.state.models import table_metadata
 from tasks.state.records import Side, TableMetadata
@@ -13,6 +14,13 @@ from tasks.state.session import Session
 
 _TABLE = tuple(TableMetadata.__dataclass_fields__)
 _KEY = ("pair", "side", "table")
+
+
+class _Logical(msgspec.Struct):
+    logical: str
+
+
+_LOGICAL = msgspec.json.Decoder(_Logical)
 
 
 class TableReads(Session):
@@ -38,6 +46,13 @@ class TableReads(Session):
         columns = table_metadata.c
         query = select(columns.side, columns.table, columns.fingerprint).where(columns.pair == pair)
         return {(side, table): fingerprint for side, table, fingerprint in self._connection.execute(query)}
+
+    def logical_names(self, pair: int) -> dict[tuple[Side, str], str]:
+        """(side, table) → the table's logical name, of all tables that were ever seen."""
+        columns = table_metadata.c
+        text = type_coerce(columns.document, Text)  # of a document only one member is wanted
+        rows = self._connection.execute(select(columns.side, columns.table, text).where(columns.pair == pair))
+        return {(side, table): _LOGICAL.decode(document).logical for side, table, document in rows}
 
 
 class TableWrites(TableReads):
