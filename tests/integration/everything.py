@@ -1,19 +1,26 @@
-"""Users' changes in the rows of the seed `everything`: one for each map and direction, through the public APIs."""
+"""Users' changes in the rows of the seed `everything`: one for each map and direction, through the public APIs.
+
+A field of a row is changed where the map has one that is no key, looks up nothing and is read by no filter; of the other maps
+a new row is made, as a copy of one that is there with a key of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from mappings import fno_entities
+from mappings.metadata import Column
 from mappings.model import FieldPair, Map
 from tasks.state.records import Link
 from tests.integration.installation import Installation
-from tests.integration.stored import fold, id_of
+from tests.integration.stored import id_of, key_part
 from tests.local_services import Services, Side
 
+SIDES: tuple[Side, Side] = ("fno", "dataverse")
+DATE, NOON = "Edm.DateTimeOffset", "T12:00:00Z"
 Choices = list[tuple[Any, Any]]
 """Values for a user to choose from: in F&O, and what is the same in Dataverse."""
 
@@ -32,17 +39,62 @@ class Edit:
         return f"{self.map.name}: {self.side}: {self.pair.id} of {self.link.key}"
 
 
+@dataclass(frozen=True)
+class Addition:
+    """A user's new row: a copy of the linked one but for its key.
+
+    Attributes:
+        key: in F&O, on whichever side the row is made.
+        parts: links of rows whose values of these key properties it has.
+    """
+
+    map: Map
+    side: Side
+    link: Link
+    key: Mapping[str, Any]
+    parts: Mapping[str, Link | None]
+
+    def __str__(self) -> str:
+        return f"{self.map.name}: {self.side}: new {dict(self.key)}"
+
+
 class Tables:
     """What both systems hold at one moment, by the identities that links know."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._services = installation.services
         self._fno: dict[tuple[str, tuple[str, ...]], dict[str, dict[str, Any]]] = {}
         self._dataverse: dict[str, dict[str, dict[str, Any]]] = {}
 
     def value(self, edit: Edit, side: Side) -> str:
         """What a side has in the field of the edit."""
-        return folded(self.row(edit.map, edit.link, side)[str(column(edit.pair, side))])
+        return key_part(self.row(edit.map, edit.link, side)[str(column(edit.pair, side))])
+
+    def has(self, added: Addition) -> bool:
+        """Is the row on both sides, and are they linked?"""
+        company = str(added.key.get("dataAreaId", "")) if added.map.company_specific else ""
+        own = [
+            link
+            for link in self._installation.links(added.map.name, company)
+            if _identity(link.fno_key or {}) == _identity(added.key)
+        ]
+        try:
+            return len(own) == 1 and all(self.row(added.map, own[0], side) for side in SIDES)
+        except KeyError:
+            return False
+
+    def bound(self, each: Map, lookup: str) -> str:
+        """What a lookup that points at one table is set by."""
+        (navigation,) = self._column(each, lookup).navigation.values()
+        return f"{navigation}@odata.bind"
+
+    def taken(self, each: Map, column: str, value: Any) -> Any:
+        """A value as a column of Dataverse takes it."""
+        return str(value).removesuffix(NOON) if self._column(each, column).kind == "date" else value
+
+    def _column(self, each: Map, name: str) -> Column:
+        return self._installation.sides.dataverse.table(each.dataverse.table).columns[name]
 
     def row(self, each: Map, link: Link, side: Side) -> dict[str, Any]:
         """A linked row."""
@@ -60,42 +112,55 @@ class Tables:
 
 
 def _identity(key: Mapping[str, Any]) -> str:
-    return "\x1f".join(f"{name}={folded(key[name])}" for name in sorted(key))
+    return "\x1f".join(f"{name}={key_part(key[name])}" for name in sorted(key))
 
 
 def column(pair: FieldPair, side: Side) -> str | None:
     return pair.fno if side == "fno" else pair.dataverse
 
 
-def folded(value: Any) -> str:
-    """A stored value as text, equal for what the services take for equal."""
-    return fold(int(value) if isinstance(value, float) and value == int(value) else value)
+def directions(each: Map) -> tuple[Side, ...]:
+    """Sides on which a change is one for the other side as well."""
+    return tuple(side for side in SIDES if (each.to_dataverse if side == "fno" else each.to_fno))
 
 
-def edits(installation: Installation, companies: tuple[str, ...] = ("usmf", "demf")) -> Iterator[Edit]:
+def changes(
+    installation: Installation, companies: tuple[str, ...] = ("usmf", "demf")
+) -> Iterator[Edit | Addition]:
     """One change in each direction that each map allows; no row is changed twice, by whatever map it is seen."""
     used: set[tuple[str, str]] = set()
     for each in installation.catalogue.maps.values():
         known = companies if each.company_specific else ("",)
-        links = [link for company in known for link in installation.links(each.name, company)]
-        for side, pair, choices in _editable(each):
+        links = [
+            link
+            for company in known
+            for link in installation.links(each.name, company)
+            if link.state == "paired"
+        ]
+        new = _new_keys(each, links)
+        for side in directions(each):
+            pair, choices = next(_editable(each, side), (None, []))
+            if pair is None:
+                if links:
+                    yield Addition(each, side, links[0], *next(new))
+                continue
             for link in links:
                 rows = {
                     (each.fno.set, _identity(link.fno_key or {})),
                     (each.dataverse.table, str(link.dataverse_id)),
                 }
-                if link.state == "paired" and not rows & used:
+                if not rows & used:
                     used |= rows
                     yield Edit(each, side, pair, choices, link)
                     break
 
 
-def _editable(each: Map) -> Iterator[tuple[Side, FieldPair, Choices]]:
-    """A pair for each direction that a map allows, which a user may change without further thought."""
+def _editable(each: Map, side: Side) -> Iterator[tuple[FieldPair, Choices]]:
+    """Pairs which a user of a side may change without further thought, and which flow to the other side."""
     filtered = f"{each.fno.filter} {each.dataverse.filter}"
     shared = [pair.fno for pair in each.compared]
     free = [
-        (pair, choices)
+        pair
         for pair in each.compared
         if not pair.lookup
         and pair.fno not in each.fno.key
@@ -103,26 +168,30 @@ def _editable(each: Map) -> Iterator[tuple[Side, FieldPair, Choices]]:
         and shared.count(pair.fno) == 1
         and str(pair.fno) not in filtered
         and str(pair.dataverse) not in filtered
-        and (choices := _choices(each, pair))
+        and (pair.to_dataverse if side == "fno" else pair.to_fno)
     ]
-    sides: tuple[Side, ...] = ("fno", "dataverse")
-    for side in sides:
-        for pair, choices in free:
-            if pair.to_dataverse if side == "fno" else pair.to_fno:
-                yield side, pair, choices
-                break
+    for pair in sorted(free, key=lambda pair: _kind(each, str(pair.fno)) == DATE):
+        if choices := _choices(each, pair):
+            yield pair, choices
+
+
+def _kind(each: Map, name: str) -> str:
+    found = fno_entities.load().sets[each.fno.set].properties.get(name)
+    return found.type if found is not None else ""
 
 
 def _choices(each: Map, pair: FieldPair) -> Choices:
-    found = fno_entities.load().sets[each.fno.set].properties[str(pair.fno)]
+    kind = _kind(each, str(pair.fno))
     if pair.values:
         one_to_one = len({*pair.values.values()}) == len(pair.values) > 1
-        if not one_to_one or found.type == "Edm.Boolean":
+        if not one_to_one or kind == "Edm.Boolean":
             return []
         return [(member, _typed(value)) for member, value in pair.values.items()]
-    if found.type == "Edm.String":
+    if kind == "Edm.String":
         return [("x1", "x1")]  # short enough for every column
-    return [(5, 5)] if found.type in ("Edm.Int32", "Edm.Decimal") else []
+    if kind == DATE:
+        return [(f"2027-03-01{NOON}", f"2027-03-01{NOON}")]
+    return [(5, 5)] if kind in ("Edm.Int32", "Edm.Decimal") else []
 
 
 def _typed(value: str) -> Any:
@@ -131,17 +200,90 @@ def _typed(value: str) -> Any:
     return int(value) if value.isdigit() else value
 
 
-def make(services: Services, edit: Edit, before: Tables) -> str:
-    """Edit the row as a user, through the service's own API; the value that is to arrive on the other side."""
-    own = 0 if edit.side == "fno" else 1
-    chosen = next(choice for choice in edit.choices if folded(choice[own]) != before.value(edit, edit.side))
-    if edit.side == "fno":
-        path = address(edit.map, edit.link.fno_key or {})
+def _new_keys(
+    each: Map, links: Sequence[Link]
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Link | None]]]:
+    """Keys that no row has: another text or date, else what two rows have together."""
+    first = links[0].fno_key if links else None
+    if not first:
+        return
+    of = {pair.fno: pair for pair in each.key_pairs}
+    for name in (name for name in each.fno.key if name in of and not of[name].lookup and not of[name].values):
+        for number in (1, 2):
+            value = f"2027-0{number}-01{NOON}" if _kind(each, name) == DATE else f"NEW{number}"
+            yield {**first, name: value}, {name: None}
+    taken = {_identity(link.fno_key or {}) for link in links}
+    for name in each.fno.key:
+        for other in links:
+            key = {**first, name: (other.fno_key or {})[name]}
+            if name in of and _identity(key) not in taken:
+                taken.add(_identity(key))
+                yield key, {name: other}
+
+
+def make(services: Services, change: Edit | Addition, before: Tables) -> str:
+    """Make the change as a user, through the service's own API.
+
+    Returns:
+        the value that is to arrive on the other side; "" for a new row.
+    """
+    if isinstance(change, Addition):
+        _add(services, change, before)
+        return ""
+    own = SIDES.index(change.side)
+    chosen = next(
+        choice for choice in change.choices if key_part(choice[own]) != before.value(change, change.side)
+    )
+    if change.side == "fno":
+        path = address(change.map, change.link.fno_key or {})
     else:
-        path = f"{edit.map.dataverse.table}({edit.link.dataverse_id})"
-    answer = services.request(edit.side, "PATCH", path, {str(column(edit.pair, edit.side)): chosen[own]})
-    assert answer.status_code < 300, f"{edit}: {answer.text}"
-    return folded(chosen[1 - own])
+        path = f"{change.map.dataverse.table}({change.link.dataverse_id})"
+    name, value = str(column(change.pair, change.side)), chosen[own]
+    if change.side == "dataverse":
+        value = before.taken(change.map, name, value)
+    answer = services.request(change.side, "PATCH", path, {name: value})
+    assert answer.status_code < 300, f"{change}: {answer.text}"
+    return key_part(chosen[1 - own])
+
+
+def _add(services: Services, new: Addition, before: Tables) -> None:
+    each = new.map
+    if new.side == "fno":
+        path, like = each.fno.set, before.row(each, new.link, "fno")
+        names = {pair.fno for pair in each.fields if pair.fno} | {*each.fno.key}
+        body = {name: like[name] for name in names} | dict(new.key)
+    else:
+        path, body = each.dataverse.table, _like(new, before)
+    answer = services.request(new.side, "POST", path, body)
+    assert answer.status_code < 300, f"{new}: {answer.text}"
+
+
+def _like(new: Addition, before: Tables) -> dict[str, Any]:
+    """The new row as Dataverse takes it."""
+    each = new.map
+    rows = {name: before.row(each, link or new.link, "dataverse") for name, link in new.parts.items()}
+    like = before.row(each, new.link, "dataverse")
+    body: dict[str, Any] = {}
+    for pair in each.compared:
+        row = rows.get(str(pair.fno), like)
+        if pair.lookup:
+            target = row[f"_{pair.lookup}_value"]
+            if target:
+                body[before.bound(each, pair.lookup)] = f"/{each.lookups[pair.lookup].table}({target})"
+        else:
+            body[pair.path[0]] = row[pair.path[0]]
+            if str(pair.fno) in rows and new.parts[str(pair.fno)] is None:
+                body[pair.path[0]] = before.taken(each, pair.path[0], new.key[str(pair.fno)])
+    if company := each.dataverse.company:
+        body[before.bound(each, company)] = f"/cdm_companies({like[f'_{company}_value']})"
+    return body
+
+
+def arrived(change: Edit | Addition, expected: str, after: Tables) -> bool:
+    """Is the change on the other side?"""
+    if isinstance(change, Addition):
+        return after.has(change)
+    return after.value(change, SIDES[1 - SIDES.index(change.side)]) == expected
 
 
 def address(each: Map, key: Mapping[str, Any]) -> str:
