@@ -138,6 +138,15 @@ class Admin:
     def _get_virtual(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         return self._sandbox.dataverse.virtual.catalogue()
 
+    def _post_definitions(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Definition groups for exports: {name, entities, tracking}."""
+        self._sandbox.packages.define(_list(given, "definitions"))
+        return self._get_definitions({}, "", {})
+
+    def _get_definitions(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        made = self._sandbox.packages.definitions.values()
+        return {"definitions": [dataclasses.asdict(each) for each in made]}
+
     # behaviour
 
     def _post_switches(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
@@ -177,7 +186,8 @@ class Admin:
 
     def _post_void_tokens(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         """Delta tokens of these tables (default: all) are void, as after a change of their metadata."""
-        tables = given.get("sets") or list(self._sandbox.schema.dataverse)
+        virtual = self._sandbox.dataverse.virtual.specs()
+        tables = given.get("sets") or [*self._sandbox.schema.dataverse, *virtual]
         version = self._sandbox.store.next_version()
         self._sandbox.dataverse.tracking.voided.update(dict.fromkeys(tables, version))
         return {"sets": len(tables)}
@@ -196,16 +206,16 @@ class Admin:
 
     def _get_trace(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         since = int(options.get("since") or 0)
-        trace: Iterable[Any] = self._sandbox.trace
+        trace: Iterable[Any] = self._sandbox.trace.entries
         return {
-            "count": self._sandbox.traced,
+            "count": self._sandbox.trace.count,
             "requests": [dataclasses.asdict(entry) for entry in trace if entry.seq > since],
         }
 
     def _get_stats(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         return {
             "cpu_seconds": time.process_time(),
-            "requests": dict(self._sandbox.requests),
+            "requests": dict(self._sandbox.trace.requests),
             "writes": len(self._sandbox.store.writes),
             **self._sandbox.extra_stats(),
         }

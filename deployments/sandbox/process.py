@@ -20,6 +20,7 @@ from deployments.sandbox import login
 from deployments.sandbox.admin import PREFIX, Admin
 from deployments.sandbox.benchmark import Benchmark, ids_of
 from deployments.sandbox.certificates import server_context
+from deployments.sandbox.fno.packages import DOWNLOADS
 from deployments.sandbox.listener import Listener, Lost
 from deployments.sandbox.messages import Request, Response
 from deployments.sandbox.sandbox import Sandbox
@@ -129,6 +130,10 @@ async def _serve(options: Options) -> None:
 async def _login(request: Request, sandbox: Sandbox, admin: Admin) -> Response:
     if request.path.startswith(PREFIX):
         return admin.handle(request)
+    if request.path.startswith(DOWNLOADS):
+        return sandbox.packages.download(
+            request.path, request.options(), request.headers.get("authorization")
+        )
     for fault in sandbox.faults:
         if fault.side == "login" and fault.applies("login", request):
             if fault.action.startswith("lose"):

@@ -6,9 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +15,7 @@ from deployments.sandbox.dataverse import plugins, system
 from deployments.sandbox.dataverse.rows import Rows, blank_row
 from deployments.sandbox.dataverse.service import Dataverse
 from deployments.sandbox.faults import Fault, Gate
+from deployments.sandbox.fno.packages import Packages
 from deployments.sandbox.fno.rows import FnoRows
 from deployments.sandbox.fno.rows import blank_row as fno_blank_row
 from deployments.sandbox.fno.service import Fno
@@ -30,27 +29,10 @@ from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
 from deployments.sandbox.store.store import Snapshot, Store
 from deployments.sandbox.switches import Switches
+from deployments.sandbox.trace import Trace
 
 Host = Literal["fno", "dataverse"]
 ELSEWHERE = "https://elsewhere.example"
-TRACE_LENGTH = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """One request in the trace."""
-
-    seq: int
-    side: str
-    method: str
-    url: str
-    caller: str
-    status: int
-    if_match: str | None
-    prefer: str | None
-    operations: list[dict[str, Any]]
-    milliseconds: float
-    time: float
 
 
 class Sandbox:
@@ -80,16 +62,15 @@ class Sandbox:
         self.store = Store(schema, path, _blanks(schema, self.switches))
         self.callers = {app.caller.name: app.caller for app in apps}
         self._urls = urls
+        self.packages = Packages(schema, self.store, self.switches, urls["login"])
         self._build()
         resources = {side: urls[side] for side in ("fno", "dataverse")}
         self.login = Login(urls["login"], resources, apps, self.switches, self.store.clock, key)
         self.limits = Limits(self.switches, self.store.clock)
         self.faults: list[Fault] = []
         self.gates: list[Gate] = []
-        self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
-        self.requests: Counter[str] = Counter()
+        self.trace = Trace()
         self.snapshots: dict[str, Snapshot] = {}
-        self.traced = 0
         self.benchmark: Benchmark | None = None
         self._fill()
 
@@ -98,7 +79,8 @@ class Sandbox:
         schema, store, switches = self.schema, self.store, self.switches
         self.rows = Rows(schema, store, switches, plugins.before(schema), plugins.after(schema))
         self.fno_rows = FnoRows(schema, store, switches)
-        self.fno = Fno(schema, store, switches, self.fno_rows, self._urls["fno"])
+        self.packages.schema = schema
+        self.fno = Fno(schema, store, switches, self.fno_rows, self._urls["fno"], self.packages)
         self.dataverse = Dataverse(schema, store, switches, self.rows, self._urls["dataverse"])
         self.fno.batch.before_operation = lambda request: self._part_fault("fno", request)
         self.dataverse.batch.before_operation = lambda request: self._part_fault("dataverse", request)
@@ -134,7 +116,7 @@ class Sandbox:
         self.faults.clear()
         self.gates.clear()
         self.trace.clear()
-        self.requests.clear()
+        self.packages.clear()
         self.switches.set(Switches().as_dict())
         self.limits.clear()
         self.dataverse.tracking.voided.clear()
@@ -157,7 +139,7 @@ class Sandbox:
             response = await self._answer(side, request)
             return response
         finally:
-            self._note(side, request, response.status if response else 0, started)
+            self.trace.note(side, request, response.status if response else 0, started, self.store.clock())
 
     async def _answer(self, side: Host, request: Request) -> Response:
         try:
@@ -322,7 +304,7 @@ class Sandbox:
             401, {"WWW-Authenticate": header, "Content-Type": "text/plain"}, f"Unauthorized: {why}".encode()
         )
 
-    # headers, trace
+    # headers
 
     def _decorate(self, side: Host, request: Request, response: Response) -> None:
         number = str(uuid.uuid4())
@@ -335,25 +317,6 @@ class Sandbox:
         remaining, seconds = self.limits.remaining(side, request.caller)
         response.headers["x-ms-ratelimit-burst-remaining-xrm-requests"] = str(remaining)
         response.headers["x-ms-ratelimit-time-remaining-xrm-requests"] = f"{seconds:,.2f}"
-
-    def _note(self, side: Host, request: Request, status: int, started: float) -> None:
-        self.requests[f"{side} {_kind(request)}"] += 1
-        self.traced += 1
-        self.trace.append(
-            Traced(
-                seq=self.traced,
-                side=side,
-                method=request.method,
-                url=request.url,
-                caller=request.caller.name if request.caller else "",
-                status=status,
-                if_match=request.headers.get("if-match"),
-                prefer=request.headers.get("prefer"),
-                operations=request.operations,
-                milliseconds=(time.perf_counter() - started) * 1000,
-                time=self.store.clock(),
-            )
-        )
 
     @property
     def is_empty(self) -> bool:
@@ -382,15 +345,3 @@ def _blanks(schema: Schema, switches: Switches) -> dict[tuple[Host, str], Row]:
 
 def _is_batch(request: Request) -> bool:
     return request.path.endswith("/$batch")
-
-
-def _kind(request: Request) -> str:
-    """What sort of request it is, for counts."""
-    last = request.path.rpartition("/")[2]
-    if last == "$batch":
-        return "batch"
-    if last.endswith("Multiple"):
-        return last.rpartition(".")[2]
-    if last.startswith("$metadata") or "EntityDefinitions" in request.path:
-        return "metadata"
-    return request.method

@@ -57,6 +57,20 @@ class Switches:
     fno_long_text: Literal["refuse", "cut"] = "refuse"
     fno_default_company: str = "dat"
 
+    # Data Management
+    dmf_polls: int = 1
+    """How often an export is still executing when it is asked for."""
+    dmf_seconds: float = 0
+    """How long it executes at least."""
+    dmf_failures: int = 0
+    """How many exports to come fail."""
+    dmf_nested: bool = False
+    """Answers nest their value once more, as the documents print it."""
+    dmf_unknown_group: Literal["fail", "accept"] = "fail"
+    """accept: an export of a project that isn't there gets an execution that nobody finds."""
+    dmf_columns: Literal["staging", "properties"] = "staging"
+    dmf_enums: Literal["label", "value", "name"] = "label"
+
     # values: what the services make of what they get
     normalize_trim: bool = True
     normalize_round: bool = True

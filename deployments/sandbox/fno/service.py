@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from deployments.sandbox.batch import Batch
 from deployments.sandbox.fno import documents, errors
+from deployments.sandbox.fno.packages import Packages
 from deployments.sandbox.fno.query import MAX_PAGE, FnoReader, check_options
 from deployments.sandbox.fno.rows import COMPANY, FnoRows
 from deployments.sandbox.folding import fold
@@ -32,14 +33,24 @@ class Fno:
 
     Args:
         url: root of the environment, without a path.
+        packages: exports.
     """
 
-    def __init__(self, schema: Schema, store: Store, switches: Switches, rows: FnoRows, url: str) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        store: Store,
+        switches: Switches,
+        rows: FnoRows,
+        url: str,
+        packages: Packages,
+    ) -> None:
         self.schema = schema
         self.store = store
         self.switches = switches
         self.rows = rows
         self.url = url
+        self.packages = packages
         self.root = f"{url}/data"
         self.reader = FnoReader(schema, store, switches, self.root)
         self.batch = Batch(self.handle, store, limit=5000, dataverse=False, switches=switches)
@@ -101,6 +112,17 @@ class Fno:
                 raise errors.method_not_allowed(request.method)
             context = f"{self.root}/$metadata#Edm.String"
             return self._json({"@odata.context": context, "value": VERSIONS[name]})
+        if group == "DataManagementDefinitionGroups":
+            if rest:
+                if request.method != "POST":
+                    raise errors.method_not_allowed(request.method)
+                context = f"{self.root}/$metadata#Edm.String"
+                return self._json(
+                    {"@odata.context": context, "value": self.packages.call(name, request.json())}
+                )
+            if request.method == "GET" and request.options().keys() <= {"$select"}:
+                context = f"{self.root}/$metadata#{group}"
+                return self._json({"@odata.context": context, "value": self.packages.listed()})
         raise errors.not_imitated(f"{group}/{name}")
 
     def _metadata(self, request: Request) -> Response:
