@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from prefect import State
@@ -10,9 +9,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.record import conclude, recorded
-from flows.report import Report
 from flows.runner import sync_flow
-from flows.turn import ASK_EVERY, Turn, turn
+from flows.turn import turn
 from flows.watch import Watch
 from tasks.state.leases import LeaseHeld
 from tasks.sync.session import shared_session
@@ -31,8 +29,6 @@ def delta_sync(
     companies: list[str] | None = None,
     related: bool = True,
     linger: Seconds = 0,
-    pause: Annotated[float, Field(gt=0)] = 5,
-    scan_every: Seconds = 60,
 ) -> State[dict[str, Any]]:
     """Bring what changed on either side to the other.
 
@@ -42,10 +38,7 @@ def delta_sync(
         solutions: Dataverse solutions, such as FinanceCommon; with areas, only maps of both.
         companies: Company codes; those of the settings if left empty.
         related: Also run the maps that the chosen ones depend on.
-        linger: Seconds to keep watch after the first pass, at most: a run that starts later asks this one to hand over.
-            0 ends it after one pass.
-        pause: Seconds between two looks at the feeds while it keeps watch.
-        scan_every: Seconds between two scans of the F&O entities that have no feed, while it keeps watch.
+        linger: Seconds to keep watch, at most: a run that starts later asks this one to hand over. 0: one pass over all feeds.
     """
     session = shared_session()
     chosen = session.selected(maps, areas=areas, solutions=solutions, related=related)
@@ -61,33 +54,12 @@ def delta_sync(
     }
     try:
         with turn(session, PATIENCE) as ours, recorded(session, "delta_sync", parameters) as report:
-            _keep_watch(watch, ours, report, linger, pause, scan_every)
+            if linger:
+                report.add(watch.keep(ours, report.run, linger))
+            else:
+                watch.look()
+                report.add(watch.work(report.run))
+                report.add(watch.failures())
     except LeaseHeld as error:
         return Completed(message=f"another run is at work: {error.message}")
     return conclude(report, watch.maps)
-
-
-def _keep_watch(
-    watch: Watch, ours: Turn, report: Report, linger: float, pause: float, scan_every: float
-) -> None:
-    started, scanned = time.monotonic(), float("-inf")
-    while True:
-        scan = time.monotonic() - scanned >= scan_every
-        if scan:
-            scanned = time.monotonic()
-        watch.look(scan=scan, patient=not linger)
-        report.add(watch.work(report.run, patient=not linger))
-        if not linger or _over(watch, ours, started + linger, pause):
-            report.add(watch.failures())
-            return
-
-
-def _over(watch: Watch, ours: Turn, end: float, pause: float) -> bool:
-    """Rest until the next look; True if there is none, because another run wants the turn or ours is up."""
-    look = time.monotonic() + pause
-    while not ours.wanted() and time.monotonic() < end:
-        left = min(look, end) - time.monotonic()
-        if left <= 0:
-            return False
-        watch.session.seams.sleep(min(left, ASK_EVERY))
-    return True

@@ -30,24 +30,13 @@ def collect(futures: Iterable[tuple[str, Future]]) -> list[EntityResult]:
     return results
 
 
-def drain(
-    session: Session,
-    maps: Sequence[Map],
-    companies: list[str] | None,
-    run: int,
-    *,
-    patient: bool = True,
-    skip: set[str] | None = None,
-) -> list[EntityResult]:
+def drain(session: Session, maps: Sequence[Map], companies: list[str] | None, run: int) -> list[EntityResult]:
     """Work off all inboxes, parents first, again and again until nothing is left that can be done.
 
-    What one map writes can be what a row of another waited for, so it takes as many rounds as lookups are deep.
-
-    Args:
-        patient: wait for lanes that another run holds; else they are left to it.
-        skip: maps to leave alone; those that turn out to be in trouble are added.
+    What one map writes can be what a row of another waited for, so it takes as many rounds as lookups are deep. Maps that turn
+    out to be in trouble are left alone from then on.
     """
-    skip = set() if skip is None else skip
+    skip: set[str] = set()
     results: list[EntityResult] = []
     for _ in range(len(session.catalogue.order()) + 1):
         named = maps_with_work(session, companies) - skip
@@ -58,7 +47,7 @@ def drain(
         for name, parents in direct_parents(session.catalogue, busy).items():
             awaited = [futures[parent] for parent in parents]
             futures[name] = entity_task(name, "delta").submit(
-                "delta", companies=companies, run=run, patient=patient, wait_for=awaited
+                "delta", companies=companies, run=run, wait_for=awaited
             )
         finished = collect(futures.items())
         results += finished

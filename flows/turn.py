@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mappings.errors import LeaseLost
 from tasks.state.leases import Lease, LeaseHeld
@@ -33,10 +33,20 @@ class Turn:
     session: Session
     lease: Lease
     lost: bool = False
+    _over: threading.Event = field(default_factory=threading.Event)
+    _beat: threading.Thread | None = None
 
     def wanted(self) -> bool:
         """Should this run come to its end: does another ask for the turn, or has it taken it?"""
         return self.lost or self.session.store.requested(self.lease) is not None
+
+    def let_go(self) -> None:
+        """Let the next one begin; again does no harm."""
+        if not self._over.is_set():
+            self._over.set()
+            if self._beat is not None:
+                self._beat.join()
+            self.session.store.release(self.lease)
 
 
 @contextmanager
@@ -50,15 +60,12 @@ def turn(session: Session, patience: float) -> Iterator[Turn]:
         LeaseHeld: it didn't let go in time.
     """
     held = Turn(session, _take(session, patience))
-    stop = threading.Event()
-    beat = threading.Thread(target=_keep, args=(held, stop), name="delta turn", daemon=True)
-    beat.start()
+    held._beat = threading.Thread(target=_keep, args=(held, held._over), name="delta turn", daemon=True)
+    held._beat.start()
     try:
         yield held
     finally:
-        stop.set()
-        beat.join()
-        session.store.release(held.lease)
+        held.let_go()
 
 
 def _take(session: Session, patience: float) -> Lease:

@@ -1,22 +1,35 @@
-"""A watch over the feeds: look what changed, work it off."""
+"""A watch over the feeds: look what changed, work it off; once, or for as long as a run keeps watch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
 
 from flows.rounds import drain
+from flows.stations import stations
+from flows.turn import ASK_EVERY, Turn
 from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.model import Map
 from tasks.entity import EntityResult
 from tasks.sync.feeds import Poll
+from tasks.sync.keeping import Keeper
 from tasks.sync.lane import Counts
+from tasks.sync.polling import Feed, feeds_of, poll_feed
 from tasks.sync.session import Session
-from tasks.sync.work import LaneSummary, poll
+from tasks.sync.vigil import Vigil
+from tasks.sync.work import LaneSummary
+from tasks.sync.worklist import Worklist
 
 AGAIN = (1, 2, 5, 10, 20, 30)
 """Seconds before another look where a feed is held by another run, or its service asks for patience."""
+ROUNDS = 24
+"""Maps worked on at a time by a run that keeps watch: its rounds are short, and most of their time they wait for answers."""
+SHORTEST = 0.02
+"""Seconds that a run which keeps watch rests at least, so that what comes at the same moment is seen together."""
 
 
 @dataclass
@@ -24,15 +37,13 @@ class Watch:
     """The maps under watch.
 
     Attributes:
-        troubled: maps that need a person, or can't be worked on: left alone until the next run.
-        unread: why the feeds of a group of maps could not be read, by the group's first map.
+        unread: feeds that could not be read, and why.
     """
 
     session: Session
     maps: Sequence[Map]
     companies: list[str] | None
-    troubled: set[str] = field(default_factory=set)
-    unread: dict[str, DualflowError] = field(default_factory=dict)
+    unread: list[tuple[Feed, DualflowError]] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
 
     def warm_up(self) -> None:
@@ -43,73 +54,91 @@ class Watch:
         """
         for sync in self.maps:
             self.session.companies_of(sync, self.companies)
-        self._each(lambda sync: self.session.lane(sync), [(sync,) for sync in self.maps])
+        self._each(lambda sync: self.session.layout(sync), self.maps)
 
-    def look(self, *, scan: bool, patient: bool) -> None:
-        """Ask all feeds once.
+    def look(self) -> None:
+        """Ask all feeds once, and scan what has none."""
+        feeds = feeds_of(self.session, self.maps, self.companies)
+        wrong = self._each(self._ask, feeds)
+        self.unread = [(feed, error) for feed, error in zip(feeds, wrong, strict=True) if error is not None]
 
-        Args:
-            scan: also read the F&O entities that have no feed.
-            patient: wait for feeds that another run holds; else it reads them.
-        """
-
-        def ask(*group: Map) -> None:
-            found = self._poll(group, scan=scan, patient=patient)
-            self.polls += found
-            wrong = dict.fromkeys(error for each in found for error in each.errors)
-            if wrong:
-                raise FatalError("; ".join(wrong), code="lane_incomplete")
-
-        self._each(ask, groups(self.maps))
-
-    def work(self, run: int, *, patient: bool) -> list[EntityResult]:
+    def work(self, run: int) -> list[EntityResult]:
         """Work off what the feeds named."""
-        return drain(self.session, self.maps, self.companies, run, patient=patient, skip=self.troubled)
+        return drain(self.session, self.maps, self.companies, run)
 
     def failures(self) -> list[EntityResult]:
-        """Results for the maps whose feeds could not be read at the last look."""
-        found = []
-        for name, error in self.unread.items():
-            lane = LaneSummary(name, "", "failed", f"its feed: {error}", asdict(Counts()), error.code)
-            found.append(EntityResult(map=name, verdict="failed", lanes=[asdict(lane)]))
-        return found
+        """Results for the maps whose feeds could not be read."""
+        return failures(self.unread)
 
-    def _poll(self, group: Sequence[Map], *, scan: bool, patient: bool) -> list[Poll]:
+    def keep(self, ours: Turn, run: int, linger: float) -> list[EntityResult]:
+        """Ask the feeds on their schedule and work off what they name, until another run takes over or the time is up.
+
+        Args:
+            linger: seconds.
+        """
+        session, end = self.session, time.monotonic() + linger
+        worklist = Worklist(ROUNDS)
+        session.keeper = keeper = Keeper(session.store, session.pair, session.owner)
+        try:
+            with (
+                session.gathering(),
+                ThreadPoolExecutor(session.settings.connections, "poll") as polls,
+                stations(run, len(self.maps), worklist) as posts,
+            ):
+                vigil = Vigil(session, self.maps, self.companies, worklist, polls, time.monotonic)
+                look_at = 0.0
+                while (now := time.monotonic()) < end:
+                    if now >= look_at:
+                        look_at = now + ASK_EVERY
+                        if ours.wanted():
+                            break
+                    work, rest = vigil.step()
+                    posts.open(work)
+                    worklist.stirred.wait(max(SHORTEST, min(rest, look_at - now)))
+                polls.shutdown(cancel_futures=True)
+                # the successor may begin: what is still being worked on here is under leases
+                keeper.close()
+                ours.let_go()
+                worklist.close()
+                results = posts.results()
+        finally:
+            keeper.close()
+            session.keeper = None
+        return results + failures(vigil.unread.values())
+
+    def _ask(self, feed: Feed) -> None:
         for delay in (*AGAIN, None):
             try:
-                return poll(self.session, group, self.companies, scan=scan)
+                found = poll_feed(self.session, feed, self.companies)
+                break
             except RetriableError as error:
-                if error.code == "lease_held" and not patient:
-                    return []
-                if delay is None or not patient:
+                if delay is None:
                     raise
                 self.session.seams.sleep(min(delay, error.retry_after or delay))
-        raise AssertionError("the last try returns or raises")
+        self.polls += found
+        wrong = dict.fromkeys(error for each in found for error in each.errors)
+        if wrong:
+            raise FatalError("; ".join(wrong), code="lane_incomplete")
 
-    def _each(self, ask: Callable[..., object], groups: Sequence[tuple[Map, ...]]) -> None:
-        """Ask for every group of maps, several at a time; one in trouble doesn't keep the others."""
-
-        def guarded(group: tuple[Map, ...]) -> None:
-            try:
-                ask(*group)
-                self.unread.pop(group[0].name, None)
-            except DualflowError as error:
-                self.unread[group[0].name] = error
-
+    def _each(self, ask: Callable[[Any], object], every: Sequence[Any]) -> list[DualflowError | None]:
+        """Ask for each, several at a time; one in trouble doesn't keep the others. Returns what was wrong with each."""
         with ThreadPoolExecutor(self.session.settings.connections, "watch") as executor:
-            list(executor.map(guarded, groups))
+            return list(executor.map(partial(_guarded, ask), every))
 
 
-def groups(maps: Sequence[Map]) -> list[tuple[Map, ...]]:
-    """Maps that share a table or an entity, together: their feed is read once for all of them."""
-    found: list[list[Map]] = []
-    for sync in maps:
-        near = [group for group in found if any(_share(sync, other) for other in group)]
-        for group in near:
-            found.remove(group)
-        found.append([*(other for group in near for other in group), sync])
-    return [tuple(group) for group in found]
+def _guarded(ask: Callable[[Any], object], each: Any) -> DualflowError | None:
+    try:
+        ask(each)
+    except DualflowError as error:
+        return error
+    return None
 
 
-def _share(one: Map, other: Map) -> bool:
-    return one.dataverse.table == other.dataverse.table or one.fno.set == other.fno.set
+def failures(unread: Iterable[tuple[Feed, DualflowError]]) -> list[EntityResult]:
+    """Results for the maps whose feeds could not be read."""
+    found = []
+    for feed, error in unread:
+        for name in feed.maps:
+            lane = LaneSummary(name, "", "failed", f"its feed: {error}", asdict(Counts()), error.code)
+            found.append(EntityResult(map=name, verdict="failed", lanes=[asdict(lane)]))
+    return found

@@ -33,9 +33,11 @@ from tasks.progress import Progress
 from tasks.sync.lane import Counts
 from tasks.sync.session import Session, shared_session
 from tasks.sync.work import LaneSummary, delta_sync, initial_sync
+from tasks.sync.worklist import WORKLISTS, Sum
 
-Step = Literal["initial", "deferred", "delta"]
-"""initial: first connection; deferred: what had to wait for rows that came later; delta: what the feeds named."""
+Step = Literal["initial", "deferred", "delta", "watch"]
+"""initial: first connection; deferred: what had to wait for rows that came later; delta: what the feeds named; watch: the same,
+round by round, for as long as the run goes on."""
 
 RETRY_DELAYS = [2, 5, 15, 30, 60]
 """Seconds before another try, where the service or another run said that one is worth it."""
@@ -116,6 +118,8 @@ def _work(
     run: int | None,
     patient: bool,
 ) -> EntityResult:
+    if step == "watch":
+        return _watch(name, run)
     context = TaskRunContext.get()
     attempt = context.task_run if context else None
     done = _settled.pop(attempt.id, []) if attempt else []
@@ -137,6 +141,25 @@ def _work(
     result = _result(name, done + summaries)
     progress.end(result["verdict"])
     return result
+
+
+def _watch(name: str, run: int | None) -> EntityResult:
+    """Work off the rounds of a map until its run is over."""
+    worklist, session, total = WORKLISTS[run or 0], shared_session(), Sum()
+    while (companies := worklist.take(name)) is not None:
+        summaries: list[LaneSummary] = []
+        try:
+            with session.together():
+                summaries = delta_sync(session, name, companies, run=run)
+        except DualflowError as error:
+            summaries = [replace(_unworkable(name, error), company=company) for company in companies]
+        except Exception as error:  # a fault of ours: this map stops, the others go on
+            _log().exception("%s stopped by a fault in Dualflow", name)
+            summaries = [replace(_unworkable(name, error), company=company) for company in companies]
+        finally:
+            worklist.done(name, summaries)
+        total.add(_left_to_others(summary) for summary in summaries)
+    return _result(name, list(total.lanes.values()))
 
 
 def _lanes(

@@ -181,6 +181,14 @@ def requested(connection: Connection, lease: Lease) -> str | None:
     return connection.execute(_REQUESTED, _names(lease)).scalar_one_or_none()
 
 
+def wanted(connection: Connection, pair: int, owner: str) -> set[str]:
+    """Names of the leases of an owner that others ask for."""
+    query = select(table.c.name).where(
+        table.c.pair == pair, table.c.owner == owner, table.c.requested_by.is_not(None)
+    )
+    return set(connection.execute(query).scalars())
+
+
 def lost(connection: Connection, lease: Lease) -> LeaseLost:
     """The error that says who holds the lease now."""
     row = connection.execute(

@@ -19,11 +19,13 @@ from mappings.metadata import SideName
 from mappings.model import Map
 from mappings.selection import choose, with_related
 from tasks.connectors.side import Side
+from tasks.connectors.together import Together
 from tasks.state.leases import Lease, LeaseHeld
 from tasks.state.store import Store
 from tasks.sync import drift
 from tasks.sync.companies import Companies
 from tasks.sync.connecting import connect
+from tasks.sync.keeping import Keeper
 from tasks.sync.lane import Lane
 from tasks.sync.newest import require_times
 from tasks.sync.seams import Seams
@@ -44,6 +46,7 @@ class Session:
         pair: Number of this pair of environments in the state.
         secret: Key of the installation's digests.
         owner: Name under which leases are held.
+        keeper: Keeps leases from one block to the next, where a run works on the same lanes again and again.
     """
 
     settings: Settings
@@ -56,6 +59,8 @@ class Session:
     secret: str
     companies: Companies
     owner: str = field(default_factory=this_worker)
+    keeper: Keeper | None = None
+    _together: Together | None = None
     _layouts: dict[str, tuple[Layout, int]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -193,6 +198,31 @@ class Session:
                 self._layouts[sync.name] = (layout, layout_id)
             return self._layouts[sync.name]
 
+    # requests
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """For the length of a block, what threads `together` read and write at the same moment goes out as one batch."""
+        clients = [client for side in (self.fno, self.dataverse) if (client := getattr(side, "client", None))]
+        self._together = Together()
+        for client in clients:
+            client.together = self._together
+        try:
+            yield
+        finally:
+            self._together = None
+            for client in clients:
+                client.together = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """For the length of a block, this thread counts as one of those whose requests are sent together."""
+        if self._together is None:
+            yield
+            return
+        with self._together.at_work():
+            yield
+
     # leases
 
     @contextmanager
@@ -205,6 +235,10 @@ class Session:
         Raises:
             LeaseHeld: another run still has it.
         """
+        if self.keeper is not None:
+            with self.keeper.hold(name, wait, lambda: self._acquire(name, wait)) as kept:
+                yield kept
+            return
         lease = self._acquire(name, wait)
         try:
             yield lease
@@ -213,10 +247,14 @@ class Session:
 
     def _acquire(self, name: str, wait: float) -> Lease:
         deadline = self.seams.now() + timedelta(seconds=wait)
+        asked = False
         while True:
             try:
                 return self.store.acquire(self.pair, name, self.owner, self.settings.lease_seconds)
             except LeaseHeld:
+                if not asked:
+                    # whoever keeps it between two rounds lets go sooner
+                    asked = self.store.request(self.pair, name, self.owner)
                 if self.seams.now() >= deadline:
                     raise
                 self.seams.sleep(0.1)

@@ -141,20 +141,36 @@ def has_work(session: Session, name: str, companies: Sequence[str] | None = None
 
 def maps_with_work(session: Session, companies: Sequence[str] | None = None) -> frozenset[str]:
     """Maps with rows in the inbox, or rows that waited and can go on: four queries, whatever the number of maps."""
+    return frozenset(name for name, _ in lanes_with_work(session, companies))
+
+
+def lanes_with_work(
+    session: Session, companies: Sequence[str] | None = None, *, named: bool = False
+) -> set[tuple[str, str]]:
+    """Maps and companies with rows in the inbox, or rows that waited and can go on.
+
+    Args:
+        named: look at the inbox alone.
+    """
     chosen = None if companies is None else {"", *(code.lower() for code in companies)}
     with session.store.read() as state:
-        lanes = {
-            *state.lanes_with_inbox(session.pair),
-            *state.lanes_with_releasable(session.pair),
-            *state.lanes_with_due(session.pair, session.seams.now()),
-        }
-        known = state.lanes(session.pair)
-        lanes |= {(each.map, each.company) for each in known if each.state == "resuming"}
-        # an initial sync works off its own inbox, and a paused lane nobody's
-        idle = {
-            (each.map, each.company) for each in known if each.initial != "done" or each.state == "paused"
-        }
-    return frozenset(name for name, company in lanes - idle if chosen is None or company in chosen)
+        lanes = {*state.lanes_with_inbox(session.pair)}
+        if not lanes and named:
+            return lanes
+        known = state.lanes(session.pair, {map for map, _ in lanes} if named else None)
+        if not named:
+            lanes |= {
+                *state.lanes_with_releasable(session.pair),
+                *state.lanes_with_due(session.pair, session.seams.now()),
+                *((each.map, each.company) for each in known if each.state == "resuming"),
+            }
+    # an initial sync works off its own inbox, and a paused lane nobody's
+    idle = {
+        (each.map, each.company)
+        for each in known
+        if each.initial != "done" or each.state in ("not_running", "paused")
+    }
+    return {lane for lane in lanes - idle if chosen is None or lane[1] in chosen}
 
 
 def delta_sync(

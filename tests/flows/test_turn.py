@@ -7,8 +7,6 @@ import threading
 import pytest
 
 from flows.turn import turn
-from flows.watch import groups
-from mappings.catalogue import Catalogue
 from tasks.state.leases import LeaseHeld
 from tests.engine.world import World
 
@@ -45,21 +43,3 @@ def test_who_lost_the_lease_wants_no_more() -> None:
     with turn(world.session, 0) as ours:
         ours.lost = True
         assert ours.wanted()
-
-
-def test_maps_that_share_a_table_or_an_entity_are_asked_together() -> None:
-    catalogue = Catalogue.load()
-    found = groups(list(catalogue.maps.values()))
-    together = next(
-        group for group in found if any(each.name == "Customers V3 to accounts" for each in group)
-    )
-    assert {each.name for each in together} == {
-        "Customers V3 to accounts",
-        "Customers V3 to contacts",
-        "CDS Contacts V2 for customers",
-        "CDS Contacts V2 for vendors",
-        # by the table of accounts, and from there by the entity of vendors
-        "Vendors V2 to accounts",
-        "Vendors V2",
-    }
-    assert sum(len(group) for group in found) == len(catalogue.maps)
