@@ -299,3 +299,56 @@ def address(each: Map, key: Mapping[str, Any]) -> str:
         return str(value)
 
     return f"{each.fno.set}({','.join(f'{n}={literal(n, v)}' for n, v in key.items())})?cross-company=true"
+
+
+# the two maps of question and answer, which no initial sync fills
+
+
+def ask(services: Services) -> str:
+    """A user of Dataverse asks for the stock on hand of a product; the question's number."""
+    by = {
+        name: next(row for row in services.dump("dataverse", table) if row[column] == "K1")
+        for name, table, column in (
+            ("msdyn_product", "products", "msdyn_productnumber"),
+            ("msdyn_inventorysite", "msdyn_operationalsites", "msdyn_siteid"),
+            ("msdyn_inventorywarehouse", "msdyn_warehouses", "msdyn_warehouseidentifier"),
+        )
+    }
+    tables = {"msdyn_product": "products", "msdyn_inventorysite": "msdyn_operationalsites"}
+    number = "11111111-0000-0000-0000-000000000001"
+    body = {
+        "msdyn_requestid": number,
+        "msdyn_orderquantity": 2,
+        "msdyn_company@odata.bind": "/cdm_companies(cdm_companycode='usmf')",
+        **{
+            f"{name}@odata.bind": f"/{tables.get(name, 'msdyn_warehouses')}({id_of(row)})"
+            for name, row in by.items()
+        },
+    }
+    asked = services.request("dataverse", "POST", "msdyn_inventoryonhandrequests", body)
+    assert asked.status_code < 300, asked.text
+    return number
+
+
+def answer(services: Services, question: str) -> None:
+    """F&O answers a question that has come, with a quantity."""
+    (asked,) = services.dump("fno", "CDSInventoryOnHandRequests")
+    assert asked["RequestId"] == question and asked["ProductNumber"] == "K1"
+    body = {
+        "dataAreaId": "usmf",
+        "RequestId": question,
+        "InventorySiteId": asked["InventorySiteId"],
+        "InventoryWarehouseId": asked["InventoryWarehouseId"],
+        "ATPDate": f"2026-02-01{NOON}",
+        "OnHandQuantity": 7,
+    }
+    made = services.request("fno", "POST", "CDSInventoryOnHandEntries", body)
+    assert made.status_code < 300, made.text
+
+
+def answered(services: Services, question: str) -> Any:
+    """The quantity that whoever asked has got."""
+    (entry,) = services.dump("dataverse", "msdyn_inventoryonhandentries")
+    (asked,) = services.dump("dataverse", "msdyn_inventoryonhandrequests")
+    assert asked["msdyn_requestid"] == question and entry["_msdyn_request_value"] == id_of(asked)
+    return entry["msdyn_onhandquantity"]
