@@ -54,13 +54,13 @@ def _serve() -> None:
     refuse_plain(settings)
     secret = _secret(settings)
     catalogue = settings.catalogue()
-    # asked to end by a signal, the service answers what is under way and hands the signal on to us
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Store.open(settings.state_url, durable=True) as store:
         reception = Reception(
             store, catalogue, lambda: _pair(store, settings.fno_url), settings.business_events
         )
         receiver = Receiver(reception, secret, settings.receiver_limit)
+        # asked to end by a signal, the service answers what is under way and hands the signal on to us
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             serve(receiver, settings, lambda address: note(f"receiving at {address}"))
         except KeyboardInterrupt:

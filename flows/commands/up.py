@@ -40,6 +40,8 @@ def up(
 ) -> None:
     """Start the sandbox (unless environments are configured), a Prefect server and the deployments; end all with Ctrl-C.
 
+    With DUALFLOW_RECEIVER_SECRET set, the receiver of events too.
+
     Example: dualflow up --size 2000
     """
     # also where the shell that started us in the background had Ctrl-C ignored
@@ -86,6 +88,10 @@ def _run(port: int, others: list[Child]) -> None:
         note("serving the deployments")
         served = Child("deployments", [sys.executable, "-m", "flows.served"], home() / "served.log")
         children.append(served)
+        if _receives():
+            note("receiving events, see its log for the address")
+            command = [sys.executable, "-m", "flows.cli", "receive"]
+            children.append(Child("receiver", command, home() / "receiver.log"))
         with marked(server):
             _welcome(server.address)
             _watch([*others, *children])
@@ -93,6 +99,13 @@ def _run(port: int, others: list[Child]) -> None:
         os.environ.pop("PREFECT_API_URL", None)
         for child in reversed(children):
             child.stop()
+
+
+def _receives() -> bool:
+    """Does somebody want events to be received? Whoever gave senders a secret does."""
+    from tasks.sync.settings import load_receiver_settings
+
+    return load_receiver_settings().receiver_secret is not None
 
 
 def _welcome(address: str) -> None:

@@ -58,7 +58,7 @@ def test_the_stable_commands_are_there() -> None:
         "sandbox status",
     }
     expected |= {"deletes list", "deletes approve", "conflicts list", "conflicts resolve"}
-    expected |= {"pause", "resume", "stop"}
+    expected |= {"pause", "resume", "stop", "receive", "explain", "troubleshoot"}
     assert expected == set(COMMANDS)
 
 
