@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mappings.part import Name, Part
 
-FnoFeed = Literal["row_version", "data_events", "modified", "dmf_export", "scan"]
+FnoFeed = Literal["row_version", "data_events", "modified", "export", "scan"]
 DataverseFeed = Literal["change_tracking", "webhook", "scan"]
 
 

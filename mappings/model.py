@@ -363,9 +363,10 @@ class Map(Part):
     def hash(self) -> str:
         """Identity of the map: hash of everything that changes what a sync does.
 
-        Comments, layout, `about` and the other descriptive fields don't count.
+        Comments, layout, `about` and the other descriptive fields don't count, nor does how changes are noticed.
         """
-        content = self.model_dump(mode="json", by_alias=True, exclude=set(DESCRIPTIVE))
+        left_out: dict[str, Any] = {**dict.fromkeys(DESCRIPTIVE, True), "fno": {"feeds"}, "dataverse": {"feeds"}}
+        content = self.model_dump(mode="json", by_alias=True, exclude=left_out)
         canonical = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 

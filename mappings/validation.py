@@ -284,6 +284,14 @@ def _policies(each: Map) -> Iterator[MapError]:
                 "a property of your own goes into fno.unlisted",
                 "unknown_property",
             )
+    if "modified" in each.fno.feeds and each.fno.modified is None:
+        yield problem(
+            each,
+            "fno.feeds",
+            "the feed modified needs the property with the time of the last change",
+            "name it in fno.modified, or leave the feed out",
+            "no_modified_time",
+        )
     for place, feeds in (("fno.feeds", each.fno.feeds), ("dataverse.feeds", each.dataverse.feeds)):
         if not each.initial and "scan" in feeds:
             yield problem(

@@ -307,7 +307,10 @@ def _fno_columns(
         names.append(map.number.reference)
     covered = tuple(dict.fromkeys(names))
     stamp = map.fno.modified
-    selected = covered if stamp is None or stamp in covered else (*covered, stamp)
+    # an environment that lacks it has one feed less
+    selected = (
+        covered if stamp is None or stamp in covered or stamp not in table.columns else (*covered, stamp)
+    )
     return selected, tuple(name for name in covered if name != stamp)
 
 
