@@ -22,6 +22,7 @@ from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
 from tasks.connectors.odata import fno_address, matches, query, select
 from tasks.connectors.origin import Origin
+from tasks.connectors.packages import Packages, Standing
 from tasks.connectors.paging import follow
 from tasks.connectors.retry import Retries
 from tasks.connectors.side import (
@@ -100,6 +101,7 @@ class FnoSide:
         self._lock = threading.Lock()
         self._schema: Schema | None = None
         self._tables: dict[str, Table] = {}
+        self._packages = Packages(self.client, verify, timeout)
 
     @property
     def environment(self) -> str:
@@ -262,6 +264,22 @@ class FnoSide:
     def changes(self, table: str, token: str, columns: Sequence[str]) -> Iterator[ChangePage]:
         """F&O has no change tracking on this endpoint."""
         _untracked(table)
+
+    def projects(self) -> list[str]:
+        """Names of Data Management's export projects; none where they can't be listed."""
+        return self._packages.projects(self._executor)
+
+    def export(self, project: str, company: str, execution: str) -> str:
+        """Start an export of a company, and return its execution id."""
+        return self._packages.start(project, company, execution)
+
+    def exported(self, execution: str) -> Standing:
+        """How an export stands."""
+        return self._packages.standing(execution)
+
+    def package(self, execution: str, hosts: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        """The rows of a finished export, see `packages`."""
+        return self._packages.rows(execution, hosts)
 
     def _by_address(
         self, table: Table, keys: Sequence[Mapping[str, Any]], columns: Sequence[str]

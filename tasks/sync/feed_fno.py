@@ -24,13 +24,38 @@ def scan_fno(lanes: Sequence[Lane], lease: Lease) -> Poll:
     One scan serves every map and company on the set. It reads without the maps' filters, so that a row that leaves a filter is told
     from one that was deleted.
     """
+    poll = Poll(lanes[0].map.fno.set, "scan")
+    for scan in _compare(lanes, lease, poll):
+        missing = [
+            link
+            for link in scan.links
+            # a half link can't delete anything, but what it noted may never have come to be
+            if link.fno_key and link.id not in scan.seen
+        ]
+        name_missing(scan.lane, lease, missing, "fno", poll)
+    return poll
+
+
+def compare_fno(lanes: Sequence[Lane], lease: Lease, feed: str, expression: str) -> Poll:
+    """Read some rows of an entity set, and name those whose content is not as last time.
+
+    Args:
+        feed: the feed that this is done for.
+        expression: OData filter of the rows.
+    """
+    poll = Poll(lanes[0].map.fno.set, feed)
+    _compare(lanes, lease, poll, expression)
+    return poll
+
+
+def _compare(lanes: Sequence[Lane], lease: Lease, poll: Poll, expression: str = "") -> list[_Scan]:
     lane = lanes[0]
-    poll = Poll(lane.map.fno.set, "scan")
-    routers = [Router(each) for each in lanes]
     columns = sorted({name for each in lanes for name in each.layout.fno_columns})
-    scans = [_Scan(router) for router in routers]
+    scans = [_Scan(Router(each), whole=not expression) for each in lanes]
+    companies = company_filter(lanes)
+    wanted = f"({companies}) and {expression}" if companies and expression else companies or expression
     for page in lane.fno.pages(
-        lane.map.fno.set, columns=columns, filter=company_filter(lanes), size=lane.settings.fno_page_size
+        lane.map.fno.set, columns=columns, filter=wanted or None, size=lane.settings.fno_page_size
     ):
         lane.seams.failpoint("polled")
         poll.seen += len(page)
@@ -44,27 +69,26 @@ def scan_fno(lanes: Sequence[Lane], lease: Lease) -> Poll:
     for scan in scans:
         entries = [each for each in scan.entries if each.row not in kept_back]
         poll.named += len(entries)
-        if entries or scan.map_changed:
+        changed = scan.map_changed and scan.whole
+        if entries or changed:
             with lane.store.transaction(lease) as tx:
                 tx.put_inbox(entries)
                 found = tx.lane(lane.pair, scan.lane.map.name, scan.lane.company)
-                if found.map_hash != scan.lane.map.hash:
+                if changed and found.map_hash != scan.lane.map.hash:
                     tx.save_lane(replace(found, map_hash=scan.lane.map.hash))
-        missing = [
-            link
-            for link in scan.links
-            # a half link can't delete anything, but what it noted may never have come to be
-            if link.fno_key and link.id not in scan.seen
-        ]
-        name_missing(scan.lane, lease, missing, "fno", poll)
-    return poll
+    return scans
 
 
 class _Scan:
-    """What a scan of an F&O entity finds for one lane."""
+    """What a scan of an F&O entity finds for one lane.
 
-    def __init__(self, router: Router) -> None:
+    Attributes:
+        whole: all rows are read, so that a row that is not among them is gone.
+    """
+
+    def __init__(self, router: Router, *, whole: bool) -> None:
         self.lane = router.lane
+        self.whole = whole
         self._router = router
         self.entries: list[InboxEntry] = []
         self.seen: set[int] = set()
@@ -81,10 +105,17 @@ class _Scan:
 
     def braked(self, lease: Lease) -> bool:
         """Stop the lane where too much is different at once; True when what left its filter did it."""
-        filter_ = self.lane.map.fno.filter
-        if brake_left(self.lane, lease, len(self.left), len(self.links), "fno", filter_):
+        lane = self.lane
+        if not (self.left or self.changed):
+            return False
+        if self.whole:
+            count = len(self.links)
+        else:
+            with lane.store.read() as state:
+                count = state.count_links(lane.pair, lane.map.name, lane.company)
+        if brake_left(lane, lease, len(self.left), count, "fno", lane.map.fno.filter):
             return True
-        brake_changed(self.lane, lease, self.changed, len(self.links), "fno")
+        brake_changed(lane, lease, self.changed, count, "fno")
         return False
 
     def look(self, rows: Sequence[Row]) -> None:

@@ -7,18 +7,23 @@ poller a table, whatever the number of maps on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from mappings.errors import FatalError
 from mappings.metadata import SideName
 from mappings.model import Map
-from tasks.state.records import Cursor
+from tasks.state.leases import Lease
+from tasks.sync import scans
 from tasks.sync.answers import poll_answers
+from tasks.sync.feed_choice import offers_of
 from tasks.sync.feed_dataverse import poll_dataverse, scan_dataverse
-from tasks.sync.feed_fno import scan_fno
+from tasks.sync.feed_export import poll_export
+from tasks.sync.feed_modified import poll_modified
+from tasks.sync.feed_row_version import poll_row_version
 from tasks.sync.feeds import Poll, feed_lease
+from tasks.sync.fno_told import scan_set
 from tasks.sync.listeners import begun, listeners
 from tasks.sync.resuming import bound
 from tasks.sync.session import Session
@@ -37,6 +42,8 @@ class Feed:
         floor: shortest time in seconds between two polls that makes sense.
         ceiling: longest time in seconds between two polls.
         safety: seconds between two scans beside a feed that can lose something; None for one that can't.
+        source: what is asked, where it isn't the table itself.
+        why: why it is this feed.
     """
 
     side: SideName
@@ -47,23 +54,47 @@ class Feed:
     floor: float
     ceiling: float
     safety: float | None = None
+    source: str = ""
+    why: str = ""
+
+
+TIMES: dict[Kind, tuple[float, float, float]] = {
+    "change_tracking": (1.0, 0.5, 30.0),
+    "row_version": (1.0, 0.5, 30.0),
+    "data_events": (1.0, 0.2, 5.0),
+    "modified": (2.0, 1.0, 60.0),
+    "export": (300.0, 150.0, 900.0),
+    "scan": (60.0, 60.0, 600.0),
+}
+"""Lag, floor and ceiling of each feed, in seconds."""
+
+LOSSY = frozenset({"data_events", "modified", "export"})
+"""Feeds that see no deletes, or can lose a change altogether."""
 
 
 def feeds_of(session: Session, maps: Sequence[Map], companies: Sequence[str] | None = None) -> list[Feed]:
-    """The feeds of these maps, one for each table of each side: Dataverse's first."""
-    tables = dict.fromkeys(sync.dataverse.table for sync in maps)
-    feeds = [
-        Feed("dataverse", table, "change_tracking", _names(session.catalogue.of_table(table)), 1, 1, 30)
-        for table in tables
-    ]
-    sets: dict[str, list[Map]] = {}
-    for sync in maps:
-        sets.setdefault(sync.fno.set, []).append(sync)
-    return feeds + [Feed("fno", name, "scan", _names(own), 60, 60, 600) for name, own in sets.items()]
+    """The feeds of these maps, one for each table of each side: Dataverse's first.
 
-
-def _names(maps: Sequence[Map]) -> tuple[str, ...]:
-    return tuple(sync.name for sync in maps)
+    Raises:
+        FatalError: the settings contradict each other.
+    """
+    feeds = []
+    for table in dict.fromkeys(sync.dataverse.table for sync in maps):
+        names = tuple(sync.name for sync in session.catalogue.of_table(table))
+        feeds.append(Feed("dataverse", table, "change_tracking", names, *TIMES["change_tracking"]))
+    chosen = offers_of(session).choices({sync.fno.set for sync in maps})
+    for entity_set in dict.fromkeys(sync.fno.set for sync in maps):
+        choice = chosen[entity_set]
+        # a scan reads for whom it is asked; a feed with a cursor moves on for all
+        own = maps if choice.kind == "scan" else session.catalogue.of_set(entity_set)
+        names = tuple(sync.name for sync in own if sync.fno.set == entity_set)
+        safety = session.settings.safety_seconds if choice.kind in LOSSY else None
+        feeds.append(
+            Feed(
+                "fno", entity_set, choice.kind, names, *TIMES[choice.kind], safety, choice.source, choice.why
+            )
+        )
+    return feeds
 
 
 def poll_feed(
@@ -71,7 +102,7 @@ def poll_feed(
 ) -> list[Poll]:
     """Ask a feed once, under its lease, and put what it names into the inbox.
 
-    What a Dataverse table tells, it tells every lane on it, whatever companies are asked for.
+    What a feed with a cursor tells, it tells every lane on the table, whatever companies are asked for.
 
     Args:
         scan: read the whole table and compare it with what is remembered, instead of asking the feed.
@@ -79,15 +110,30 @@ def poll_feed(
     Raises:
         LeaseHeld: another run asks it, for as long as a lease lasts.
     """
-    if feed.side == "dataverse":
-        return _poll_dataverse(session, feed, scan)
-    return _poll_fno(session, feed, companies)
+    try:
+        if feed.side == "dataverse":
+            return _poll_dataverse(session, feed, scan)
+        if scan or feed.kind == "scan":
+            return _scan_fno(session, feed, companies)
+        return _poll_fno(session, feed)
+    except FatalError:
+        if feed.source:
+            offers_of(session).forget()  # what the environment offers may be another thing by now
+        raise
+
+
+def due_scans(session: Session, feeds: Sequence[Feed]) -> list[Feed]:
+    """Those of some feeds whose safety scan is due, or was asked for because something could not be named."""
+    found = scans.due(
+        session, [(feed.side, feed.table, feed.safety) for feed in feeds if feed.kind != "scan"]
+    )
+    return [feed for feed in feeds if (feed.side, feed.table) in found]
 
 
 def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
     if not (waiting := begun(session, feed.maps)):
         return []  # nobody listens: no lease is needed to know that
-    with session.leased(feed_lease("dataverse", feed.table), wait=session.settings.lease_seconds) as lease:
+    with _leased(session, feed) as lease:
         told = listeners(session, feed.table)
         if not told.lanes:
             poll = Poll(feed.table, "", errors=told.errors)
@@ -97,7 +143,24 @@ def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
     return [poll]
 
 
-def _poll_fno(session: Session, feed: Feed, companies: Sequence[str] | None) -> list[Poll]:
+def _poll_fno(session: Session, feed: Feed) -> list[Poll]:
+    waiting = [record for record in begun(session, feed.maps) if record.initial == "done"]
+    if not waiting:
+        return []
+    with _leased(session, feed) as lease:
+        if feed.kind == "row_version":
+            polls = poll_row_version(session, feed.table, feed.maps, feed.source, lease)
+        elif feed.kind == "modified":
+            polls = poll_modified(session, feed.table, feed.maps, feed.source, lease)
+        elif feed.kind == "export":
+            polls = poll_export(session, feed.table, feed.maps, feed.source, lease)
+        else:
+            raise FatalError(f"nobody receives the data events of {feed.table} yet", code="no_receiver")
+    bound(session, waiting)
+    return polls
+
+
+def _scan_fno(session: Session, feed: Feed, companies: Sequence[str] | None) -> list[Poll]:
     lanes = []
     for sync, company in loaded(session, [session.catalogue.get(name) for name in feed.maps], companies):
         # a lane that lacks something says so where it is worked on
@@ -105,17 +168,16 @@ def _poll_fno(session: Session, feed: Feed, companies: Sequence[str] | None) -> 
             lanes.append(session.lane(sync, company))
     if not lanes:
         return []
-    with session.leased(feed_lease("fno", feed.table), wait=session.settings.lease_seconds) as lease:
+    with _leased(session, feed) as lease:
         polls = [poll_answers(lane, lease) for lane in lanes if not lane.map.initial]
         scanned = [lane for lane in lanes if lane.map.initial]
         if scanned:
-            polls.append(scan_fno(scanned, lease))
-            with session.store.transaction(lease) as tx:
-                # a scan has no token; when it was last made says how old the picture is
-                tx.save_cursor(
-                    Cursor(session.pair, "fno", feed.table, feed="scan", polled_at=session.seams.now())
-                )
+            polls.append(scan_set(session, feed.table, scanned, lease))
     return polls
+
+
+def _leased(session: Session, feed: Feed) -> AbstractContextManager[Lease]:
+    return session.leased(feed_lease(feed.side, feed.table), wait=session.settings.lease_seconds)
 
 
 def loaded(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[tuple[Map, str]]:

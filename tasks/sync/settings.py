@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mappings.catalogue import Catalogue, Form
+from mappings.ends import FnoFeed
 from mappings.errors import FatalError
 
 Kind = TypeVar("Kind", bound="CatalogueSettings")
@@ -103,13 +104,8 @@ class ReceiverSettings(CatalogueSettings):
 
     @field_validator("business_events", mode="before")
     @classmethod
-    def _split_pairs(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        if any(not (name.strip() and table.strip()) for name, _, table in pairs):
-            raise ValueError("must be a list such as NameOfBusinessEvent=EntitySet,OtherEvent=EntitySet")
-        return {name.strip(): table.strip() for name, _, table in pairs}
+    def _split_events(cls, value: object) -> object:
+        return _pairs(value, "NameOfBusinessEvent=EntitySet,OtherEvent=EntitySet")
 
 
 class Settings(ReceiverSettings):
@@ -157,14 +153,56 @@ class Settings(ReceiverSettings):
         ge=0,
         description="Changed rows that a paused map and company keeps by name; past it a scan finds them on resume",
     )
+    feeds: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Feeds of F&O instead of those found: Map=feed, comma separated; feeds: row_version, data_events,"
+        " modified, export, scan",
+    )
+    data_events: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="F&O entity sets whose data events reach the receiver, comma separated, or all; one whose events"
+        " came counts by itself",
+    )
+    exports: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Export projects of Data Management that serve an entity set: EntitySet=project, comma separated;"
+        " dualflow-<EntitySet> is found by itself",
+    )
+    export_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts besides Azure's blob storage and F&O's own from which exported packages may be fetched,"
+        " comma separated",
+    )
+    safety_seconds: float = Field(
+        default=900, ge=60, description="Seconds between two scans of an entity whose feed can lose a change"
+    )
     target_frozen: bool = Field(
         default=False, description="Declare that nobody else writes to Dataverse during the initial sync"
     )
 
-    @field_validator("companies", "maps", mode="before")
+    @field_validator("companies", "maps", "data_events", "export_hosts", mode="before")
     @classmethod
     def _split_lists(cls, value: object) -> object:
         return _split(value)
+
+    @field_validator("feeds", mode="before")
+    @classmethod
+    def _split_feeds(cls, value: object) -> object:
+        return _pairs(value, "Customers V3 to accounts=scan,Customer groups=row_version")
+
+    @field_validator("feeds")
+    @classmethod
+    def _known_feeds(cls, value: dict[str, str]) -> dict[str, str]:
+        known = get_args(FnoFeed)
+        for feed in value.values():
+            if feed not in known:
+                raise ValueError(f"there is no feed {feed!r}; feeds: {', '.join(known)}")
+        return value
+
+    @field_validator("exports", mode="before")
+    @classmethod
+    def _split_exports(cls, value: object) -> object:
+        return _pairs(value, "EntitySet=project,OtherSet=project")
 
     @field_validator("dataverse_url", "authority")
     @classmethod
@@ -228,6 +266,16 @@ def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _pairs(value: object, example: str) -> object:
+    """A list of `name=value` as a dict; anything but text as it is."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if any(not (name.strip() and meant.strip()) for name, _, meant in pairs):
+        raise ValueError(f"must be a list such as {example}")
+    return {name.strip(): meant.strip() for name, _, meant in pairs}
 
 
 def _read(kind: type[Kind], **overrides: object) -> Kind:

@@ -20,7 +20,7 @@ from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
 from tasks.sync.listeners import listeners
 from tasks.sync.mode import Mode
-from tasks.sync.polling import feeds_of, loaded, poll_feed
+from tasks.sync.polling import due_scans, feeds_of, loaded, poll_feed
 from tasks.sync.resuming import work_off
 from tasks.sync.session import Session
 
@@ -124,14 +124,20 @@ def poll(
     What a Dataverse table tells, it tells every lane on it, whatever maps and companies this run works on.
 
     Args:
-        scan: also read the F&O entities that have no feed, and compare them with what is remembered.
+        scan: also read the F&O entities that have no feed, or one that can lose something where the time for it has come, and
+            compare them with what is remembered.
     """
-    return [
+    feeds = feeds_of(session, maps, companies)
+    polls = [
         found
-        for feed in feeds_of(session, maps, companies)
+        for feed in feeds
         if scan or feed.kind != "scan"
         for found in poll_feed(session, feed, companies)
     ]
+    if scan:
+        for feed in due_scans(session, feeds):
+            polls += poll_feed(session, feed, companies, scan=True)
+    return polls
 
 
 def has_work(session: Session, name: str, companies: Sequence[str] | None = None) -> bool:

@@ -1,0 +1,164 @@
+"""F&O's row versions: change tracking of the entity's virtual table in Dataverse, a token per entity set.
+
+It names rows by their record id and what the virtual table holds of their key, deletes by record id alone. Tokens last ten days;
+one that is void is replaced before a scan of the set makes up for it, deletes included.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from mappings.errors import FatalError
+from mappings.metadata import Table
+from tasks.connectors.side import Change, Row, TokenExpired
+from tasks.connectors.virtual import column_of, record_of
+from tasks.state.leases import Lease
+from tasks.state.records import Cursor
+from tasks.sync.feeds import Poll
+from tasks.sync.fno_names import Named, route
+from tasks.sync.fno_told import Told, compare_late, forgotten, told_of
+from tasks.sync.lane import Lane
+from tasks.sync.scans import want_scan
+from tasks.sync.session import Session
+
+log = logging.getLogger("dualflow.feeds")
+
+FEED = "row_version"
+EXPIRED = "token_expired"
+"""State of the cursor of a scan that made up for a void token."""
+
+SAMPLES = 20
+"""Links by which the form of row ids is told."""
+
+PLAIN = frozenset({"text", "memo", "integer", "bigint"})
+"""Kinds of properties whose values a virtual table holds as F&O spells them."""
+
+
+def poll_row_version(
+    session: Session, table: str, maps: Sequence[str], virtual: str, lease: Lease
+) -> list[Poll]:
+    """Ask for the changes of an entity set.
+
+    Args:
+        table: F&O entity set.
+        virtual: entity set of its virtual table in Dataverse.
+    """
+    told, cursor = told_of(session, table, maps, FEED)
+    if not told.lanes:
+        return [Poll(table, FEED, errors=told.errors)] if told.errors else []
+    columns = _columns(told.lanes[0], session.dataverse.table(virtual))
+    if cursor is None or cursor.token is None:
+        return _begin(session, told, virtual, columns, lease, "ready")
+    try:
+        polls = [_read(told, cursor, virtual, columns, lease)]
+    except TokenExpired:
+        log.warning("change token expired", extra={"table": table, "feed": FEED})
+        polls = _begin(session, told, virtual, columns, lease, EXPIRED)
+        for poll in polls:
+            poll.expired = True
+        return polls
+    if told.late:
+        polls += compare_late(told, lease, "ready")
+        _note(told, lease)
+    return polls
+
+
+def _begin(
+    session: Session, told: Told, virtual: str, columns: dict[str, str], lease: Lease, why: str
+) -> list[Poll]:
+    """Take a token, then compare everything: what changes meanwhile is named at the next poll."""
+    told = forgotten(told)
+    token = session.dataverse.track(virtual, list(columns.values()))
+    cursor = Cursor(
+        session.pair, "fno", told.table, token=token, state="{}", polled_at=session.seams.now(), feed=FEED
+    )
+    with session.store.transaction(lease) as tx:
+        tx.save_cursor(cursor)
+    polls = compare_late(told, lease, why)
+    _note(told, lease)
+    return polls
+
+
+def _note(told: Told, lease: Lease) -> None:
+    session = told.session
+    with session.store.transaction(lease) as tx:
+        cursor = tx.cursor(session.pair, "fno", told.table, FEED)
+        if cursor is not None:
+            tx.save_cursor(replace(cursor, state=told.state))
+
+
+def _read(told: Told, cursor: Cursor, virtual: str, columns: dict[str, str], lease: Lease) -> Poll:
+    session = told.session
+    poll = Poll(told.table, FEED, errors=list(told.errors))
+    known = session.dataverse.table(virtual)
+    lane = told.lanes[0]
+    for page in session.dataverse.changes(virtual, cursor.token or "", list(columns.values())):
+        session.seams.failpoint("polled")
+        named = [_named(change, columns, lane) for change in page.changes]
+        routed = route(told.lanes, named)
+        poll.seen += len(named)
+        poll.named += len(routed.entries)
+        lost = bool(routed.strangers) and not _speaks_of_records(lane, known, columns)
+        with session.store.transaction(lease) as tx:
+            if routed.entries:
+                tx.put_inbox(routed.entries)
+            if lost:
+                want_scan(tx, session.pair, told.table)
+            if page.token is not None and (page.changes or page.token != cursor.token):
+                now = session.seams.now()
+                tx.save_cursor(replace(cursor, token=page.token, polled_at=now))
+    return poll
+
+
+def _columns(lane: Lane, virtual: Table) -> dict[str, str]:
+    """Key property → column of the virtual table, for those whose values are spelled alike on both sides."""
+    found = {}
+    for name in lane.map.fno.key:
+        column = virtual.columns.get(column_of(name))
+        own = lane.fno_table.columns.get(name)
+        if column is not None and own is not None and own.kind in PLAIN and column.kind in PLAIN:
+            found[name] = column.name
+    if not found:
+        raise FatalError(
+            f"the virtual table {virtual.name} shows no part of the key of {lane.map.fno.set}",
+            code="virtual_key",
+            remedy="choose another feed for the map with DUALFLOW_FEEDS",
+        )
+    return found
+
+
+def _named(change: Change, columns: dict[str, str], lane: Lane) -> Named:
+    record = record_of(change.id)
+    if change.row is None:
+        return Named("delete", {}, record)
+    return Named("upsert", _address(change.row, columns, lane), record)
+
+
+def _address(row: Row, columns: dict[str, str], lane: Lane) -> dict[str, Any]:
+    kinds = lane.fno_table.columns
+    return {
+        # a virtual table has null for F&O's empty text
+        name: "" if row.get(column) is None and kinds[name].kind in ("text", "memo") else row.get(column)
+        for name, column in columns.items()
+        if row.get(column) is not None or kinds[name].kind in ("text", "memo")
+    }
+
+
+def _speaks_of_records(lane: Lane, virtual: Table, columns: dict[str, str]) -> bool:
+    """Do the ids of this virtual table hold record ids? Told by a row that is linked.
+
+    Only then is a deleted id that fits no link surely a row that no link knows.
+    """
+    with lane.store.read() as state:
+        links = state.iterate_links(lane.pair, lane.map.name, lane.company, 0, SAMPLES)
+    asked = [link for link in links if link.fno_row and link.fno_key]
+    queries = [
+        {column: str((link.fno_key or {}).get(name, "")) for name, column in columns.items()}
+        for link in asked
+    ]
+    found = lane.dataverse.find(virtual.name, queries, []) if queries else []
+    ids = {record_of(str(row[virtual.id_column])) for rows in found for row in rows}
+    return any(link.fno_row in ids for link in asked)
