@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.sandbox.fno import errors
+from deployments.sandbox.fno.parties import PARTIES, founded
 from deployments.sandbox.fno.values import Coerce, coerce, empty
 from deployments.sandbox.odata.values import iso_seconds
 from deployments.sandbox.schema.model import FnoEntity, Reference, Schema
@@ -57,15 +58,19 @@ class FnoRows:
         if entity.company_specific:
             row[COMPANY] = company
         sent = self._apply(compiled, row, body, creating=True)
+        numbered: list[str] = []
         if self.switches.normalize_defaults:
             self._defaults(entity, row, sent)
-            self._number(compiled, row)
+            numbered = self._number(compiled, row)
         self._validate(entity, row, None)
         index = table.unique[0]
         if index.holder(row) is not None:
             values = {key: row[key] for key in entity.key}
             text = errors.duplicate(entity, values)
             raise errors.infolog(self.switches.fno_duplicate_status, entity, [text], "")
+        parties = self.schema.fno.get(PARTIES)
+        if numbered and parties and (party := founded(entity, row, numbered, parties)):
+            self.create(PARTIES, party, company, "plug-in")
         record = self.store.count("record", FIRST_RECORD)
         self._stamp(entity, row, None, etag(0, record))
         self.store.put(table, record, row)
@@ -172,8 +177,9 @@ class FnoRows:
             else:
                 row[name] = value
 
-    def _number(self, compiled: _Compiled, row: Row) -> None:
-        """Number sequences: the next free number for what was left out."""
+    def _number(self, compiled: _Compiled, row: Row) -> list[str]:
+        """Number sequences: the next free number for what was left out; the properties that got one."""
+        numbered = []
         for name, sequence in compiled.entity.sequences.items():
             if row.get(name) != "":
                 continue
@@ -186,6 +192,8 @@ class FnoRows:
                 if not taken.many(text.casefold()):
                     break
             row[name] = text
+            numbered.append(name)
+        return numbered
 
     def _validate(self, entity: FnoEntity, row: Row, old: Row | None) -> None:
         """Mandatory fields and references, all findings in one infolog."""
