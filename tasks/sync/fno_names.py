@@ -36,7 +36,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Entries for the inboxes, and the deletes that fit no row that anybody remembers."""
+    """Entries for the inboxes.
+
+    Attributes:
+        strangers: what can't be found by what was told of it: deletes that fit no link, others without whole key or link.
+    """
 
     entries: list[InboxEntry]
     strangers: list[Named]
@@ -52,7 +56,8 @@ def route(lanes: Sequence[Lane], named: Sequence[Named]) -> Routed:
         return Routed([], [])
     named = _completed(lanes[0], named)
     entries: list[InboxEntry] = []
-    known: set[int] = set()
+    # those of other companies are nobody's here
+    open_ = {id(each): each for each in named if any(_may_be_of(lane, each) for lane in lanes)}
     for lane in lanes:
         own = [each for each in named if _may_be_of(lane, each)]
         by_record, by_key = _links(lane, own)
@@ -60,14 +65,16 @@ def route(lanes: Sequence[Lane], named: Sequence[Named]) -> Routed:
             link = by_record.get(each.record or "") or by_key.get(id(each))
             if each.kind == "delete":
                 if link is not None:
-                    known.add(id(each))
+                    open_.pop(id(each), None)
                     entries.append(entry(lane, "fno", link_name(link), "delete"))
             elif link is not None and (link.fno_key == _key_of(lane, each) or not _whole(lane, each)):
+                open_.pop(id(each), None)
                 entries.append(entry(lane, "fno", link_name(link), "upsert"))
             elif _whole(lane, each):
+                open_.pop(id(each), None)
                 # new, or under another key than it had: to be told when it is read
                 entries.append(entry(lane, "fno", fno_name(lane.map.fno.key, each.address), "upsert"))
-    return Routed(entries, [each for each in named if each.kind == "delete" and id(each) not in known])
+    return Routed(entries, list(open_.values()))
 
 
 def _whole(lane: Lane, named: Named) -> bool:

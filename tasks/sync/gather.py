@@ -169,8 +169,12 @@ class _Gathering:
             if link is not None:
                 self._join(link, None)
                 self._fno.setdefault(link.id, []).append((e, row))
+                continue
+            same = self._new.setdefault(key, _New()).fno
+            if any(lane.fno_address(row) == lane.fno_address(other) for _, other in same):
+                self.idle.append(e)  # one row, named by two feeds in two spellings of its key
             else:
-                self._new.setdefault(key, _New()).fno.append((e, row))
+                same.append((e, row))
 
     def _join(self, link: Link, e: InboxEntry | None) -> None:
         case = self._linked.setdefault(link.id, Case(link=link))
