@@ -28,6 +28,8 @@ AGAIN = (1, 2, 5, 10, 20, 30)
 """Seconds before another look where a feed is held by another run, or its service asks for patience."""
 ROUNDS = 24
 """Maps worked on at a time by a run that keeps watch: its rounds are short, and most of their time they wait for answers."""
+POLLS = 40
+"""Feeds asked at a time by a run that keeps watch; most go out together as one batch."""
 SHORTEST = 0.02
 """Seconds that a run which keeps watch rests at least, so that what comes at the same moment is seen together."""
 
@@ -82,7 +84,7 @@ class Watch:
         try:
             with (
                 session.gathering(),
-                ThreadPoolExecutor(session.settings.connections, "poll") as polls,
+                ThreadPoolExecutor(POLLS, "poll") as polls,
                 stations(run, len(self.maps), worklist) as posts,
             ):
                 vigil = Vigil(session, self.maps, self.companies, worklist, polls, time.monotonic)
@@ -97,6 +99,7 @@ class Watch:
                     worklist.stirred.wait(max(SHORTEST, min(rest, look_at - now)))
                 polls.shutdown(cancel_futures=True)
                 # the successor may begin: what is still being worked on here is under leases
+                vigil.save()
                 keeper.close()
                 ours.let_go()
                 worklist.close()

@@ -20,6 +20,7 @@ from tasks.connectors.batchread import all_rows, get_parts, one_row, part_error
 from tasks.connectors.credentials import Credential
 from tasks.connectors.dataverse_tables import Tables
 from tasks.connectors.dataverse_write import BulkCreate, batch_writer, doubtful
+from tasks.connectors.deltalinks import LinksTogether
 from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
 from tasks.connectors.odata import annotated, dataverse_address, matches, preference, query, select
@@ -109,6 +110,7 @@ class DataverseSide:
         self._lock = threading.Lock()
         self._tables = Tables(self.client, self._executor)
         self._without_bulk: set[str] = set()
+        self._links = LinksTogether(self.client, self._executor)
         self._me: Mapping[str, Any] | None = None
 
     @property
@@ -290,6 +292,7 @@ class DataverseSide:
             doing=f"the changes of {known.name}",
             decoder=PAGE,
             check=lambda error: _expired(known, error),
+            start=lambda: self._links.fetch(token, prefer),
         ):
             last = page.next_link is None
             yield ChangePage(

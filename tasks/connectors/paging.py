@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -77,16 +77,23 @@ def follow(
     doing: str,
     decoder: msgspec.json.Decoder[Any] = PAGE,
     check: Any = None,
+    start: Callable[[], Answer] | None = None,
 ) -> Iterator[Any]:
     """Pages from `url` on, along their next links.
 
     Args:
+        start: fetches the first page in another way than by a request of its own.
         prefer: the `Prefer` header; both services want it repeated on every page.
         doing: what this read is, for the message when it is refused.
         check: called with each answer that is no page; may raise what it means, before it becomes a
             FatalError.
     """
-    pending: Future[Answer] | None = executor.submit(fetch, client, kind, url, prefer, decoder)
+    pending: Future[Answer] | None
+    if start is None:
+        pending = executor.submit(fetch, client, kind, url, prefer, decoder)
+    else:
+        pending = Future()
+        pending.set_result(start())
     seen = {url}
     try:
         while pending is not None:

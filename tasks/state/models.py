@@ -261,6 +261,28 @@ event = Table(
     Index(None, "pair", "side", "table", "noted_at"),
 )
 
+budget = Table(
+    "budget",
+    metadata,
+    Column("pair", Integer, primary_key=True, autoincrement=False),
+    Column("side", String, primary_key=True),
+    Column("span", String, primary_key=True),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("operations", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+)
+
+pace = Table(
+    "pace",
+    metadata,
+    Column("pair", Integer, primary_key=True, autoincrement=False),
+    Column("side", String, primary_key=True),
+    Column("table", String, primary_key=True),
+    Column("every", Double, nullable=False),
+    Column("asked_at", Double, nullable=False),
+)
+
 parked = Table(
     "parked",
     metadata,

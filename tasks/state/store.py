@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from mappings.errors import FatalError, LeaseLost, RetriableError
 from tasks.state import leases, models
+from tasks.state.budgets import BudgetReads, BudgetWrites
 from tasks.state.conflicts import ConflictReads, ConflictWrites
 from tasks.state.database import HOST_VARIABLE, WRITER, connect, explained, host_name, in_memory, parse_url
 from tasks.state.deletes import DeleteReads, DeleteWrites
@@ -48,6 +49,7 @@ SECRET_LENGTH = 16
 class Reader(
     SightingReads,
     LaneReads,
+    BudgetReads,
     EventReads,
     InboxReads,
     ParkedReads,
@@ -63,6 +65,7 @@ class Transaction(
     Reader,
     SightingWrites,
     LaneWrites,
+    BudgetWrites,
     EventWrites,
     InboxWrites,
     ParkedWrites,

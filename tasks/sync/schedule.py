@@ -55,7 +55,8 @@ class Schedule:
 
     Args:
         now: seconds on any clock that only grows; all other times are of this clock.
-        scanned: when feeds were last scanned, as far as somebody knows; a feed that is a scan counts from there.
+        scanned: when feeds were last scanned, as far as somebody knows.
+        paces: how often the run before asked, and when it last did, so that a hot table stays hot and a quiet one quiet.
         pace: by how much the polls of a side have to slow down, 1 = not at all.
     """
 
@@ -64,20 +65,32 @@ class Schedule:
         feeds: Iterable[Feed],
         now: float,
         scanned: Mapping[tuple[SideName, str], float] | None = None,
+        paces: Mapping[tuple[SideName, str], tuple[float, float]] | None = None,
         pace: Callable[[SideName], float] = lambda _: 1.0,
     ) -> None:
         self._pace = pace
         self._places: dict[tuple[SideName, str], _Place] = {}
         for feed in feeds:
-            last = (scanned or {}).get((feed.side, feed.table), -inf)
-            # a quiet table doesn't start hot with each run, but all are asked once
-            every = _spread(feed) if feed.kind == "scan" else (feed.floor + feed.ceiling) / 2
-            self._places[feed.side, feed.table] = _Place(
+            at = (feed.side, feed.table)
+            last = (scanned or {}).get(at, -inf)
+            slowest = _spread(feed) if feed.kind == "scan" else feed.ceiling
+            every, asked_at = (paces or {}).get(at, (slowest, -inf))
+            every = min(max(every, feed.floor), slowest)
+            # a clock that was set back must not keep anybody waiting
+            asked_at = min(last if feed.kind == "scan" else asked_at, now)
+            self._places[at] = _Place(
                 feed,
                 every,
-                next_at=max(now, last + every) if feed.kind == "scan" else now,
-                scan_at=inf if feed.safety is None else max(now, last + feed.safety),
+                next_at=max(now, asked_at + every),
+                scan_at=inf if feed.safety is None else max(now, min(last, now) + feed.safety),
             )
+
+    @property
+    def paces(self) -> dict[tuple[SideName, str], tuple[float, float]]:
+        """How often each feed is asked, and when it last was, for the run after this one."""
+        return {
+            at: (place.every, place.asked_at) for at, place in self._places.items() if place.asked_at > -inf
+        }
 
     def due(self, now: float) -> list[Due]:
         """What to ask now; each counts as being asked until it is told what came of it."""

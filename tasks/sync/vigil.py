@@ -28,10 +28,10 @@ WAITING_EVERY = 0.5, 5.0
 """Seconds between two looks for rows that waited and can go on: after writes, and at most."""
 SWEEP_EVERY = 1.0
 """Seconds between two looks at the leases kept."""
+PACES_EVERY = 20.0
+"""Seconds between two notes of how often each feed is asked, for a run that follows one that died."""
 SCANS = 2
 """Scans at a time: each reads a whole table, and the changes that others name shouldn't wait behind them."""
-TRACKED = ("change_tracking", "row_version")
-"""Feeds that are asked together, in one batch."""
 
 
 @dataclass
@@ -77,7 +77,9 @@ class Vigil:
         self._worklist = worklist
         self._lock = threading.Lock()
         now = clock()
-        self._schedule = Schedule(feeds_of(session, maps, companies), now, self._scanned(now), pace)
+        feeds = feeds_of(session, maps, companies)
+        self._schedule = Schedule(feeds, now, self._scanned(now), self._paces(now), pace)
+        self._paces_at = now + PACES_EVERY
         self._scans: list[Due] = []
         self._scanning = 0
         self._events_at = self._sweep_at = now
@@ -96,6 +98,9 @@ class Vigil:
             self._sweep_at = now + SWEEP_EVERY
             if self._session.keeper is not None:
                 self._session.keeper.sweep()
+        if now >= self._paces_at:
+            self._paces_at = now + PACES_EVERY
+            self.save()
         found = self._look(now)
         with self._lock:
             rest = self._schedule.rest(now)
@@ -118,14 +123,11 @@ class Vigil:
     def _ask(self, now: float) -> None:
         with self._lock:
             due = self._schedule.due(now)
-            tracked = [each for each in due if each.feed.kind in TRACKED and not each.scan]
             scans = [each for each in due if each.scan or each.feed.kind in ("scan", "export")]
             self._scans += scans
-        if tracked:
-            self._executor.submit(self._poll_all, tracked)
         for each in due:
-            if each not in tracked and each not in scans:
-                self._executor.submit(self._poll, each)
+            if each not in scans:
+                self._executor.submit(self._poll_quick, each)
         self._scan()
 
     def _scan(self) -> None:
@@ -145,8 +147,9 @@ class Vigil:
                 self._scanning -= 1
             self._scan()
 
-    def _poll_all(self, dues: Sequence[Due]) -> None:
-        for due in dues:
+    def _poll_quick(self, due: Due) -> None:
+        """Many of these at a time: their requests go out as one."""
+        with self._session.together():
             self._poll(due)
 
     def _poll(self, due: Due) -> None:
@@ -194,6 +197,23 @@ class Vigil:
             for each in cursors
             if each.feed == "scan" and each.state != "wanted" and each.polled_at is not None
         }
+
+    def _paces(self, now: float) -> dict[tuple[SideName, str], tuple[float, float]]:
+        """How the run before us asked, on our clock."""
+        session = self._session
+        with session.store.read() as state:
+            found = state.paces(session.pair)
+        ahead = session.seams.now().timestamp() - now
+        return {at: (every, asked_at - ahead) for at, (every, asked_at) in found.items()}
+
+    def save(self) -> None:
+        """Leave to the next run how often each feed is asked."""
+        session = self._session
+        with self._lock:
+            paces = self._schedule.paces
+        ahead = session.seams.now().timestamp() - self._clock()
+        with session.store.unfenced() as tx:
+            tx.save_paces(session.pair, {at: (every, asked + ahead) for at, (every, asked) in paces.items()})
 
     # work
 
