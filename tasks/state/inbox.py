@@ -20,6 +20,9 @@ _TAKE = (
     .where(*(inbox.c[name] == bindparam(f"of_{name}") for name in ("pair", "map", "company")))
     .limit(bindparam("at_most"))
 )
+_CURSOR_OF = select(*(cursor.c[name] for name in _CURSOR)).where(
+    *(cursor.c[name] == bindparam(f"of_{name}") for name in ("pair", "side", "table", "feed"))
+)
 _OLDEST, _NEWEST = _TAKE.order_by(inbox.c.seq), _TAKE.order_by(inbox.c.seq.desc())
 
 
@@ -56,11 +59,10 @@ class InboxReads(Session):
 
     def cursor(self, pair: int, side: Side, table: str, feed: str = "") -> Cursor | None:
         """How far a feed was read; None if it never was."""
-        query = select(*(cursor.c[name] for name in _CURSOR)).where(
-            cursor.c.pair == pair, cursor.c.side == side, cursor.c.table == table, cursor.c.feed == feed
+        columns = self._columns(
+            _CURSOR_OF, {"of_pair": pair, "of_side": side, "of_table": table, "of_feed": feed}
         )
-        row = self._connection.execute(query).one_or_none()
-        return None if row is None else Cursor(*row)
+        return Cursor(*(values[0] for values in columns)) if columns else None
 
     def cursors(self, pair: int) -> list[Cursor]:
         """All cursors."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import Select, bindparam, select
 
 from mappings.errors import FatalError
 from tasks.state.models import lane, layout, secret
@@ -17,20 +17,30 @@ from tasks.state.session import Session
 
 _COLUMNS = tuple(LaneRecord.__dataclass_fields__)
 
+# built once: a feed is asked many times a second, and building a statement costs more than its answer
+_ALL = select(*(lane.c[name] for name in _COLUMNS)).where(lane.c.pair == bindparam("of_pair"))
+_ALL = _ALL.order_by(lane.c.map, lane.c.company)
+_OF_MAP = _ALL.where(lane.c.map == bindparam("of_map"))
+_OF_MAPS = _ALL.where(lane.c.map.in_(bindparam("of_maps", expanding=True)))
+_ONE = _OF_MAP.where(lane.c.company == bindparam("of_company"))
+_ONE_KEPT = _ONE.with_for_update()  # says nothing on SQLite, which has one writer at a time
+
 
 class LaneReads(Session):
     """Questions about lanes and layouts."""
 
     def lane(self, pair: int, map: str, company: str) -> LaneRecord:
         """How a lane stands; one that never ran is `not_running`."""
-        found = self._lanes(lane.c.pair == pair, lane.c.map == map, lane.c.company == company)
+        found = self._lanes(_ONE, of_pair=pair, of_map=map, of_company=company)
         return found[0] if found else LaneRecord(pair, map, company)
 
     def lanes(self, pair: int, maps: Collection[str] | None = None) -> list[LaneRecord]:
         """All lanes that ever ran, of some maps or (None) of all, by map and company."""
         if maps is None:
-            return self._lanes(lane.c.pair == pair)
-        return self._lanes(lane.c.pair == pair, lane.c.map.in_(sorted(maps)))
+            return self._lanes(_ALL, of_pair=pair)
+        if len(maps) == 1:
+            return self._lanes(_OF_MAP, of_pair=pair, of_map=next(iter(maps)))
+        return self._lanes(_OF_MAPS, of_pair=pair, of_maps=sorted(maps))
 
     def layout_by_id(self, id: int) -> StoredLayout:
         """A layout that digests were stored with.
@@ -48,12 +58,9 @@ class LaneReads(Session):
         pairs = tuple((str(name), str(type_id)) for name, type_id in row.pairs)
         return StoredLayout(row.id, row.pair, row.map, row.hash, pairs, row.secret_id)
 
-    def _lanes(self, *conditions: ColumnElement[bool], for_update: bool = False) -> list[LaneRecord]:
-        query = select(*(lane.c[name] for name in _COLUMNS)).where(*conditions)
-        if for_update:
-            query = query.with_for_update()  # says nothing on SQLite, which has one writer at a time
-        rows: Sequence[Row[Any]] = self._connection.execute(query.order_by(lane.c.map, lane.c.company)).all()
-        return [LaneRecord(*row) for row in rows]
+    def _lanes(self, query: Select[Any], **values: Any) -> list[LaneRecord]:
+        columns = self._columns(query, values)
+        return [LaneRecord(*row) for row in zip(*columns, strict=True)]
 
 
 class LaneWrites(LaneReads):
@@ -61,9 +68,7 @@ class LaneWrites(LaneReads):
 
     def lane(self, pair: int, map: str, company: str) -> LaneRecord:
         """How a lane stands; nobody else changes that before this transaction ends."""
-        found = self._lanes(
-            lane.c.pair == pair, lane.c.map == map, lane.c.company == company, for_update=True
-        )
+        found = self._lanes(_ONE_KEPT, of_pair=pair, of_map=map, of_company=company)
         return found[0] if found else LaneRecord(pair, map, company)
 
     def save_lane(self, record: LaneRecord) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from mappings.errors import FatalError
-from tasks.connectors.side import Row, TokenExpired
+from tasks.connectors.side import ChangePage, Row, TokenExpired
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, InboxEntry, Link
 from tasks.sync.brake import brake_changed, brake_left
@@ -21,6 +23,9 @@ from tasks.sync.lane import Lane
 from tasks.sync.listeners import Listeners
 
 log = logging.getLogger("dualflow.feeds")
+
+RENEWED = timedelta(minutes=1)
+"""How old the token of a quiet table may grow before the state gets a newer one: they are good for days."""
 
 
 def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
@@ -52,10 +57,48 @@ def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
     return True
 
 
-def poll_dataverse(told: Listeners, lease: Lease) -> Poll:
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What change tracking told before anybody held the feed's lease.
+
+    Attributes:
+        pages: all of it, the first page included.
+        quiet: nothing changed.
+    """
+
+    token: str
+    pages: Iterator[ChangePage]
+    quiet: bool
+
+
+def peek_dataverse(told: Listeners, cursor: Cursor | None) -> Peeked | None:
+    """Look whether a table has changed: most have not, and then there is nothing to hold a lease for.
+
+    Returns: None where the token doesn't serve any more, or is to be renewed.
+    """
+    lane = told.lanes[0]
+    if cursor is None or cursor.token is None or cursor.polled_at is None or not told.served_by(cursor.state):
+        return None
+    try:
+        pages = lane.dataverse.changes(told.table, cursor.token, told.columns)
+        first = next(pages, None)
+    except TokenExpired:
+        return None
+    if first is None:
+        return None
+    fresh = lane.seams.now() - cursor.polled_at < RENEWED
+    return Peeked(
+        cursor.token, chain([first], pages), fresh and not first.changes and first.token is not None
+    )
+
+
+def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) -> Poll:
     """Read what change tracking has of a table, and name it to the lanes.
 
     A token that expired or that doesn't serve is replaced before a scan of the table makes up for it.
+
+    Args:
+        peeked: what was read already, for the token that the feed has now.
     """
     lane = told.lanes[0]
     poll = Poll(told.table, "change_tracking", errors=list(told.errors))
@@ -68,8 +111,12 @@ def poll_dataverse(told: Listeners, lease: Lease) -> Poll:
             f"the feed of {told.table} lost its token", code="cursor", remedy="run the delta sync again"
         )
     routers = [Router(each) for each in told.lanes]
+    if peeked is not None and peeked.token == cursor.token:
+        pages = peeked.pages
+    else:
+        pages = lane.dataverse.changes(told.table, cursor.token, told.columns)
     try:
-        for page in lane.dataverse.changes(told.table, cursor.token, told.columns):
+        for page in pages:
             lane.seams.failpoint("polled")
             rows = [change.row for change in page.changes if change.row is not None]
             deleted = [change.id for change in page.changes if change.row is None]

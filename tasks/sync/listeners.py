@@ -7,13 +7,14 @@ lanes whose initial sync is under way, and for paused ones. What a lane was not 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from mappings.errors import FatalError
 from tasks.state.records import LaneRecord
+from tasks.state.store import Reader
 from tasks.sync.compare import MODIFIED_BY
 from tasks.sync.lane import Lane
 from tasks.sync.session import Session
@@ -61,11 +62,16 @@ class Listeners:
 def begun(session: Session, maps: Collection[str]) -> list[LaneRecord]:
     """The lanes of some maps that have to hear of changes: their initial sync has begun, and nobody stopped them."""
     with session.store.read() as state:
-        return [
-            record
-            for record in state.lanes(session.pair, maps)
-            if record.initial != "none" and record.state != "not_running"
-        ]
+        return begun_in(state, session.pair, maps)
+
+
+def begun_in(state: Reader, pair: int, maps: Collection[str]) -> list[LaneRecord]:
+    """The same within a snapshot that is read for more."""
+    return [
+        record
+        for record in state.lanes(pair, maps)
+        if record.initial != "none" and record.state != "not_running"
+    ]
 
 
 def listeners(session: Session, table: str, newcomer: Lane | None = None) -> Listeners:
@@ -76,12 +82,35 @@ def listeners(session: Session, table: str, newcomer: Lane | None = None) -> Lis
     Args:
         newcomer: a lane about to begin its initial sync; its map counts, itself it is told nothing yet.
     """
-    found = Listeners(table)
     maps = session.catalogue.of_table(table)
-    records = begun(session, [sync.name for sync in maps])
+    return listening(session, table, begun(session, [sync.name for sync in maps]), newcomer)
+
+
+def listening(
+    session: Session, table: str, records: Sequence[LaneRecord], newcomer: Lane | None = None
+) -> Listeners:
+    """Who listens to a table, given the lanes of its maps that have begun.
+
+    What was found once is found at once again: a quiet table is asked many times a minute.
+    """
+    kept: dict[str, tuple[list[tuple[str, str]], Listeners]] = vars(session).setdefault("listeners", {})
+    lanes = [(record.map, record.company) for record in records]
+    if newcomer is None and table in kept and kept[table][0] == lanes:
+        found = kept[table][1]
+        return Listeners(table, list(found.lanes), found.columns)
+    found = _listening(session, table, records, newcomer)
+    if newcomer is None and not found.errors:
+        kept[table] = lanes, Listeners(table, list(found.lanes), found.columns)
+    return found
+
+
+def _listening(
+    session: Session, table: str, records: Sequence[LaneRecord], newcomer: Lane | None
+) -> Listeners:
+    found = Listeners(table)
     selected = {sync.name for sync in session.selected()} | ({newcomer.map.name} if newcomer else set())
     columns = {MODIFIED_BY}
-    for sync in maps:
+    for sync in session.catalogue.of_table(table):
         own = [record.company for record in records if record.map == sync.name]
         if not own and sync.name not in selected:
             continue

@@ -18,13 +18,13 @@ from tasks.state.leases import Lease
 from tasks.sync import scans
 from tasks.sync.answers import poll_answers
 from tasks.sync.feed_choice import offers_of
-from tasks.sync.feed_dataverse import poll_dataverse, scan_dataverse
+from tasks.sync.feed_dataverse import peek_dataverse, poll_dataverse, scan_dataverse
 from tasks.sync.feed_export import poll_export
 from tasks.sync.feed_modified import poll_modified
 from tasks.sync.feed_row_version import poll_row_version
 from tasks.sync.feeds import Poll, feed_lease
 from tasks.sync.fno_told import scan_set
-from tasks.sync.listeners import begun, listeners
+from tasks.sync.listeners import begun, begun_in, listeners, listening
 from tasks.sync.resuming import bound
 from tasks.sync.session import Session
 
@@ -131,14 +131,21 @@ def due_scans(session: Session, feeds: Sequence[Feed]) -> list[Feed]:
 
 
 def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
-    if not (waiting := begun(session, feed.maps)):
+    with session.store.read() as state:
+        waiting = begun_in(state, session.pair, feed.maps)
+        cursor = state.cursor(session.pair, "dataverse", feed.table) if waiting else None
+    if not waiting:
         return []  # nobody listens: no lease is needed to know that
+    told = listening(session, feed.table, waiting)
+    peeked = peek_dataverse(told, cursor) if told.lanes and not scan else None
+    if peeked is not None and peeked.quiet:
+        return [Poll(feed.table, "change_tracking", errors=told.errors)]
     with _leased(session, feed) as lease:
         told = listeners(session, feed.table)
         if not told.lanes:
             poll = Poll(feed.table, "", errors=told.errors)
         else:
-            poll = scan_dataverse(told, lease) if scan else poll_dataverse(told, lease)
+            poll = scan_dataverse(told, lease) if scan else poll_dataverse(told, lease, peeked)
     bound(session, waiting)
     return [poll]
 
