@@ -72,6 +72,14 @@ class EventWrites(EventReads):
             update=("seq", "kind", "keys", "noted_at"),
         )
 
+    def forget_events(self, pair: int, before: datetime) -> set[tuple[Side, str]]:
+        """Take out events that nobody routed in time; returns (side, table) of what is lost."""
+        old = (event.c.pair == pair) & (event.c.noted_at < before)
+        rows = self._connection.execute(select(event.c.side, event.c.table).where(old).distinct()).all()
+        if rows:
+            self._connection.execute(delete(event).where(old))
+        return {(side, table) for side, table in rows}
+
     def drop_events(self, events: Sequence[Event]) -> None:
         """Take routed events out; one that was told anew since it was taken stays."""
         if events:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,9 +25,15 @@ from tasks.state.records import Event
 from tasks.state.store import Store
 from tasks.sync.lane import COMPANY_PROPERTY
 from tasks.sync.notices import Notice, folded, read_notices
+from tasks.sync.scans import want_scan
 
 LOOK_AGAIN = 10.0
 """Seconds after which a name that nobody knew is looked for once more: tables become known as maps begin."""
+
+KEEP = timedelta(days=1)
+"""How long an event waits for a run that routes it."""
+TIDY_EVERY = 3600.0
+"""Seconds between two looks for older ones."""
 
 LONGEST_NAME = 1000
 """Bytes; more doesn't go into an index of PostgreSQL, and no key of F&O is that long."""
@@ -55,9 +62,11 @@ class Reception:
     find_pair: Callable[[], int | None]
     business_events: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _pair: int | None = None
     _known: dict[str, Known] = field(default_factory=dict)
     _looked: float = float("-inf")
+    _tidied: float = float("-inf")
     _looking: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -84,8 +93,19 @@ class Reception:
         Raises:
             RetriableError: the state is busy or down.
         """
+        self.tidy()
         with self.store.unfenced() as tx:
             tx.put_events(events)
+
+    def tidy(self) -> None:
+        """Let go of events that no run has wanted for long, such as those of entities that are not in sync; a scan is asked for."""
+        if self._pair is None or self.clock() - self._tidied < TIDY_EVERY:
+            return
+        self._tidied = self.clock()
+        with self.store.unfenced() as tx:
+            for side, table in tx.forget_events(self._pair, self.now() - KEEP):
+                if side == "fno":
+                    want_scan(tx, self._pair, table)
 
     def _event(self, pair: int, known: Known, notice: Notice) -> Event:
         if known.side == "dataverse":
