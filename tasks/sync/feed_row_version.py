@@ -7,13 +7,15 @@ one that is void is replaced before a scan of the set makes up for it, deletes i
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from mappings.errors import FatalError
 from mappings.metadata import Table
-from tasks.connectors.side import Change, Row, TokenExpired
+from tasks.connectors.side import Change, ChangePage, Row, TokenExpired
 from tasks.connectors.virtual import column_of, record_of
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor
@@ -30,6 +32,8 @@ FEED = "row_version"
 EXPIRED = "token_expired"
 """State of the cursor of a scan that made up for a void token."""
 
+RENEWED = timedelta(minutes=1)
+"""How old the token of a quiet table may grow before the state gets a newer one."""
 SAMPLES = 20
 """Links by which the form of row ids is told."""
 
@@ -37,14 +41,52 @@ PLAIN = frozenset({"text", "memo", "integer", "bigint"})
 """Kinds of properties whose values a virtual table holds as F&O spells them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What the virtual table told before anybody held the feed's lease.
+
+    Attributes:
+        pages: all of it, the first page included.
+        quiet: nothing changed, and nobody has to be compared.
+    """
+
+    token: str
+    pages: Iterator[ChangePage]
+    quiet: bool
+
+
+def peek_row_version(session: Session, table: str, maps: Sequence[str], virtual: str) -> Peeked | None:
+    """Look whether an entity set has changed; None where there is more to do than to read."""
+    told, cursor = told_of(session, table, maps, FEED)
+    if not told.lanes or cursor is None or cursor.token is None or cursor.polled_at is None:
+        return None
+    columns = _columns(told.lanes[0], session.dataverse.table(virtual))
+    try:
+        pages = session.dataverse.changes(virtual, cursor.token, list(columns.values()))
+        first = next(pages, None)
+    except TokenExpired:
+        return None
+    if first is None:
+        return None
+    fresh = session.seams.now() - cursor.polled_at < RENEWED
+    quiet = fresh and not first.changes and first.token is not None and not told.late and not told.errors
+    return Peeked(cursor.token, chain([first], pages), quiet)
+
+
 def poll_row_version(
-    session: Session, table: str, maps: Sequence[str], virtual: str, lease: Lease
+    session: Session,
+    table: str,
+    maps: Sequence[str],
+    virtual: str,
+    lease: Lease,
+    peeked: Peeked | None = None,
 ) -> list[Poll]:
     """Ask for the changes of an entity set.
 
     Args:
         table: F&O entity set.
         virtual: entity set of its virtual table in Dataverse.
+        peeked: what was read already, for the token that the feed has now.
     """
     told, cursor = told_of(session, table, maps, FEED)
     if not told.lanes:
@@ -53,7 +95,11 @@ def poll_row_version(
     if cursor is None or cursor.token is None:
         return _begin(session, told, virtual, columns, lease, "ready")
     try:
-        polls = [_read(told, cursor, virtual, columns, lease)]
+        if peeked is not None and peeked.token == cursor.token:
+            pages = peeked.pages
+        else:
+            pages = session.dataverse.changes(virtual, cursor.token, list(columns.values()))
+        polls = [_read(told, cursor, pages, virtual, columns, lease)]
     except TokenExpired:
         log.warning("change token expired", extra={"table": table, "feed": FEED})
         polls = _begin(session, told, virtual, columns, lease, EXPIRED)
@@ -90,12 +136,19 @@ def _note(told: Told, lease: Lease) -> None:
             tx.save_cursor(replace(cursor, state=told.state))
 
 
-def _read(told: Told, cursor: Cursor, virtual: str, columns: dict[str, str], lease: Lease) -> Poll:
+def _read(
+    told: Told,
+    cursor: Cursor,
+    pages: Iterator[ChangePage],
+    virtual: str,
+    columns: dict[str, str],
+    lease: Lease,
+) -> Poll:
     session = told.session
     poll = Poll(told.table, FEED, errors=list(told.errors))
     known = session.dataverse.table(virtual)
     lane = told.lanes[0]
-    for page in session.dataverse.changes(virtual, cursor.token or "", list(columns.values())):
+    for page in pages:
         session.seams.failpoint("polled")
         named = [_named(change, columns, lane) for change in page.changes]
         routed = route(told.lanes, named)
@@ -107,7 +160,7 @@ def _read(told: Told, cursor: Cursor, virtual: str, columns: dict[str, str], lea
                 tx.put_inbox(routed.entries)
             if lost:
                 want_scan(tx, session.pair, told.table)
-            if page.token is not None and (page.changes or page.token != cursor.token):
+            if page.token is not None:
                 now = session.seams.now()
                 tx.save_cursor(replace(cursor, token=page.token, polled_at=now))
     return poll

@@ -17,7 +17,7 @@ from tasks.state.records import Cursor, LaneRecord
 from tasks.sync.feed_fno import scan_fno
 from tasks.sync.feeds import Poll
 from tasks.sync.lane import Lane
-from tasks.sync.listeners import begun
+from tasks.sync.listeners import begun_in
 from tasks.sync.session import Session
 
 
@@ -29,6 +29,10 @@ class Note(msgspec.Struct, omit_defaults=True):
     """
 
     lanes: list[str] = msgspec.field(default_factory=list)
+
+
+EVENTS = "data_events"
+"""The feed that also brings the answers of maps which are never scanned."""
 
 
 @dataclass
@@ -57,22 +61,28 @@ class Told:
 
 
 def told_of(session: Session, table: str, maps: Sequence[str], feed: str) -> tuple[Told, Cursor | None]:
-    """Who hears of the changes of an entity set, and how far its feed was read. To be asked under the feed's lease."""
+    """Who hears of the changes of an entity set, and how far its feed was read.
+
+    To be asked under the feed's lease, but for a look whether there is anything to do at all.
+    """
     with session.store.read() as state:
         cursor = state.cursor(session.pair, "fno", table, feed)
+        records = begun_in(state, session.pair, maps)
     noted = set(_note(cursor).lanes)
     found = Told(session, table, feed)
-    found.records = [record for record in begun(session, maps) if record.initial == "done"]
+    found.records = [record for record in records if record.initial == "done"]
+    kept: dict[tuple[str, str], Lane] = vars(session).setdefault("told", {})
     for record in found.records:
         sync = session.catalogue.get(record.map)
         name = Lane.name_of(record.map, record.company)
-        if not sync.initial or (record.state == "paused" and name not in noted):
+        if (not sync.initial and feed != EVENTS) or (record.state == "paused" and name not in noted):
             continue
         try:
-            lane = session.lane(sync, record.company)
+            lane = kept.get((record.map, record.company)) or session.lane(sync, record.company)
         except FatalError as error:
             found.errors.append(str(error))
             continue
+        kept[record.map, record.company] = lane
         found.lanes.append(lane)
         # a changed map is judged by a comparison of all rows, as a new lane is
         if name not in noted or (record.map_hash != sync.hash and record.state != "paused"):
@@ -96,9 +106,9 @@ def forgotten(told: Told) -> Told:
 
 def compare_late(told: Told, lease: Lease, why: str) -> list[Poll]:
     """Compare the lanes that came lately with the whole set; they are late no more."""
-    polls = [scan_set(told.session, told.table, told.late, lease, why)] if told.late else []
+    late = [lane for lane in told.late if lane.map.initial]
     told.late = []
-    return polls
+    return [scan_set(told.session, told.table, late, lease, why)] if late else []
 
 
 def scan_set(session: Session, table: str, lanes: Sequence[Lane], lease: Lease, why: str = "ready") -> Poll:

@@ -15,15 +15,17 @@ from mappings.errors import FatalError
 from mappings.metadata import SideName
 from mappings.model import Map
 from tasks.state.leases import Lease
+from tasks.state.records import Cursor
 from tasks.sync import scans
 from tasks.sync.answers import poll_answers
 from tasks.sync.feed_choice import offers_of
 from tasks.sync.feed_dataverse import peek_dataverse, poll_dataverse, scan_dataverse
+from tasks.sync.feed_events import poll_events
 from tasks.sync.feed_export import poll_export
 from tasks.sync.feed_modified import poll_modified
-from tasks.sync.feed_row_version import poll_row_version
+from tasks.sync.feed_row_version import peek_row_version, poll_row_version
 from tasks.sync.feeds import Poll, feed_lease
-from tasks.sync.fno_told import scan_set
+from tasks.sync.fno_told import compare_late, scan_set, told_of
 from tasks.sync.listeners import begun, begun_in, listeners, listening
 from tasks.sync.resuming import bound
 from tasks.sync.session import Session
@@ -67,6 +69,9 @@ TIMES: dict[Kind, tuple[float, float, float]] = {
     "scan": (60.0, 60.0, 600.0),
 }
 """Lag, floor and ceiling of each feed, in seconds."""
+
+EVENTS = 100
+"""Notices of a Dataverse table that one poll settles; there is hardly ever more than one."""
 
 LOSSY = frozenset({"data_events", "modified", "export"})
 """Feeds that see no deletes, or can lose a change altogether."""
@@ -133,7 +138,12 @@ def due_scans(session: Session, feeds: Sequence[Feed]) -> list[Feed]:
 def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
     with session.store.read() as state:
         waiting = begun_in(state, session.pair, feed.maps)
+        # what woke us is settled by this poll, and taken out before it: a later one stands for what comes later
+        events = state.take_events(session.pair, "dataverse", feed.table, EVENTS)
         cursor = state.cursor(session.pair, "dataverse", feed.table) if waiting else None
+    if events:
+        with session.store.unfenced() as tx:
+            tx.drop_events(events)
     if not waiting:
         return []  # nobody listens: no lease is needed to know that
     told = listening(session, feed.table, waiting)
@@ -151,19 +161,52 @@ def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
 
 
 def _poll_fno(session: Session, feed: Feed) -> list[Poll]:
+    peeked = None
+    events = _told_events(session, feed)
+    if feed.kind == "row_version" and not events:
+        peeked = peek_row_version(session, feed.table, feed.maps, feed.source)
+        if peeked is not None and peeked.quiet:
+            return [Poll(feed.table, feed.kind)]
+    elif feed.kind == "data_events" and not events:
+        told, _ = told_of(session, feed.table, feed.maps, feed.kind)
+        if not told.late and not told.errors:
+            return [Poll(feed.table, feed.kind)]
     waiting = [record for record in begun(session, feed.maps) if record.initial == "done"]
     if not waiting:
         return []
     with _leased(session, feed) as lease:
         if feed.kind == "row_version":
-            polls = poll_row_version(session, feed.table, feed.maps, feed.source, lease)
+            polls = poll_row_version(session, feed.table, feed.maps, feed.source, lease, peeked)
         elif feed.kind == "modified":
             polls = poll_modified(session, feed.table, feed.maps, feed.source, lease)
         elif feed.kind == "export":
             polls = poll_export(session, feed.table, feed.maps, feed.source, lease)
         else:
-            raise FatalError(f"nobody receives the data events of {feed.table} yet", code="no_receiver")
+            polls = _poll_events(session, feed, lease)
+        if events and feed.kind != "data_events":
+            told, _ = told_of(session, feed.table, feed.maps, feed.kind)
+            polls += [poll_events(told.lanes, lease)] if told.lanes else []
     bound(session, waiting)
+    return polls
+
+
+def _told_events(session: Session, feed: Feed) -> bool:
+    """Did data events of an entity set come? They are routed whatever its own feed is."""
+    with session.store.read() as state:
+        return (feed.side, feed.table) in state.tables_with_events(session.pair)
+
+
+def _poll_events(session: Session, feed: Feed, lease: Lease) -> list[Poll]:
+    told, _ = told_of(session, feed.table, feed.maps, "data_events")
+    if not told.lanes:
+        return [Poll(feed.table, "data_events", errors=told.errors)] if told.errors else []
+    poll = poll_events(told.lanes, lease)
+    poll.errors += told.errors
+    polls = [poll, *compare_late(told, lease, "ready")]
+    now = session.seams.now()
+    noted = Cursor(session.pair, "fno", feed.table, state=told.state, polled_at=now, feed="data_events")
+    with session.store.transaction(lease) as tx:
+        tx.save_cursor(noted)
     return polls
 
 
@@ -177,6 +220,8 @@ def _scan_fno(session: Session, feed: Feed, companies: Sequence[str] | None) -> 
         return []
     with _leased(session, feed) as lease:
         polls = [poll_answers(lane, lease) for lane in lanes if not lane.map.initial]
+        if _told_events(session, feed):
+            polls.append(poll_events(lanes, lease))
         scanned = [lane for lane in lanes if lane.map.initial]
         if scanned:
             polls.append(scan_set(session, feed.table, scanned, lease))
