@@ -7,8 +7,10 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
+from deployments.sandbox.certificates import issue
 from deployments.sandbox.faults import fault_from, gate_from
 from deployments.sandbox.load import Loader, words
 from deployments.sandbox.messages import BadJson, Request, Response, ServiceFault, encode
@@ -25,10 +27,12 @@ class Admin:
 
     Args:
         stop: ends the process.
+        folder: of the sandbox.
     """
 
-    def __init__(self, sandbox: Sandbox, stop: Callable[[], None]) -> None:
+    def __init__(self, sandbox: Sandbox, stop: Callable[[], None], folder: Path) -> None:
         self._sandbox = sandbox
+        self._folder = folder
         self._stop = stop
 
     def handle(self, request: Request) -> Response:
@@ -66,8 +70,9 @@ class Admin:
         counts: Counter[str] = Counter()
         trim, switches.normalize_trim = switches.normalize_trim, False
         try:
-            for side, entity_set, rows in seeds.rows(name, size):
-                counts[f"{side} {entity_set}"] += loader.load(side, entity_set, rows)
+            with self._sandbox.notifications.muted():
+                for side, entity_set, rows in seeds.rows(name, size):
+                    counts[f"{side} {entity_set}"] += loader.load(side, entity_set, rows)
         finally:
             switches.normalize_trim = trim
         self._sandbox.store.writes.clear()
@@ -146,6 +151,51 @@ class Admin:
     def _get_definitions(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         made = self._sandbox.packages.definitions.values()
         return {"definitions": [dataclasses.asdict(each) for each in made]}
+
+    def _post_data_events(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Activate data events of F&O, with `replace` instead of those that are; below it: send again."""
+        if rest == "resend":
+            return self._resend("event", given)
+        documents = _list(given, "data-events")
+        self._sandbox.notifications.events.activate(documents, replace=bool(given.get("replace")))
+        return self._get_data_events({}, "", {})
+
+    def _get_data_events(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        active = self._sandbox.notifications.events.active.values()
+        return {
+            "active": [each.as_dict() for of_set in active for each in of_set],
+            **self._deliveries("event"),
+        }
+
+    def _post_webhooks(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Send again what webhooks of Dataverse failed to deliver."""
+        return self._resend("webhook", given)
+
+    def _get_webhooks(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        return self._deliveries("webhook")
+
+    def _get_deliveries(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """What is still to be sent, and what became of the rest."""
+        return self._sandbox.notifications.told()
+
+    def _deliveries(self, kind: str) -> dict[str, Any]:
+        deliveries = self._sandbox.notifications.deliveries
+        return {
+            "counts": deliveries.counted(kind),
+            "pending": deliveries.pending,
+            "errors": deliveries.failed(kind),
+        }
+
+    def _resend(self, kind: str, given: dict[str, Any]) -> Any:
+        ids = given.get("ids")
+        return {"sent": self._sandbox.notifications.deliveries.resend(kind, ids)}
+
+    def _post_certificate(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """A certificate of the sandbox's authority for a receiver, key included."""
+        names = list(given["names"])
+        return {
+            "file": str(issue(self._folder, f"receiver-{names[0] if names else ''}.pem", names).resolve())
+        }
 
     # behaviour
 

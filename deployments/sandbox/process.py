@@ -19,7 +19,7 @@ from typing import Any
 from deployments.sandbox import login
 from deployments.sandbox.admin import PREFIX, Admin
 from deployments.sandbox.benchmark import Benchmark, ids_of
-from deployments.sandbox.certificates import server_context
+from deployments.sandbox.certificates import AUTHORITY, RECEIVER, server_context
 from deployments.sandbox.fno.packages import DOWNLOADS
 from deployments.sandbox.listener import Listener, Lost
 from deployments.sandbox.messages import Request, Response
@@ -103,8 +103,9 @@ async def _serve(options: Options) -> None:
         apps,
         bytes.fromhex(settings["key"]),
         settings["organization"],
+        folder / AUTHORITY,
     )
-    admin = Admin(sandbox, stopping.set)
+    admin = Admin(sandbox, stopping.set, folder)
     if options.benchmark:
         sandbox.benchmark = Benchmark(ids_of(sandbox.schema.dataverse))
         sandbox.switches.set(BENCHMARK)
@@ -190,6 +191,7 @@ def _write_environment(folder: Path, urls: dict[str, str], apps: list[login.Appl
         "DUALFLOW_CA_BUNDLE": str((folder / "ca.pem").resolve()),
         "DUALFLOW_SANDBOX_USER_ID": user.caller.client_id,
         "DUALFLOW_SANDBOX_USER_SECRET": user.secret,
+        "DUALFLOW_SANDBOX_RECEIVER_CERTIFICATE": str((folder / RECEIVER).resolve()),
     }
     text = "".join(f"{name}={value}\n" for name, value in values.items())
     _write_private(folder / ENVIRONMENT, text)

@@ -14,7 +14,10 @@ from deployments.sandbox.benchmark import Benchmark
 from deployments.sandbox.dataverse import plugins, system
 from deployments.sandbox.dataverse.rows import Rows, blank_row
 from deployments.sandbox.dataverse.service import Dataverse
+from deployments.sandbox.dataverse.webhooks import Webhooks
+from deployments.sandbox.deliveries import Deliveries
 from deployments.sandbox.faults import Fault, Gate
+from deployments.sandbox.fno.events import DataEvents
 from deployments.sandbox.fno.packages import Packages
 from deployments.sandbox.fno.rows import FnoRows
 from deployments.sandbox.fno.rows import blank_row as fno_blank_row
@@ -24,6 +27,7 @@ from deployments.sandbox.limits import Limits
 from deployments.sandbox.listener import Lost
 from deployments.sandbox.login import TENANT, Application, BadToken, Login
 from deployments.sandbox.messages import Request, Response, encode
+from deployments.sandbox.notifications import Notifications
 from deployments.sandbox.schema.alter import altered
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
@@ -45,6 +49,8 @@ class Sandbox:
         apps: who may log in.
         key: signs tokens.
         organization: guid of the Dataverse organization.
+        authority: certificate authority that receivers of notifications are checked against; None = the
+            system's.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Sandbox:
         apps: list[Application],
         key: bytes,
         organization: str,
+        authority: Path | None = None,
     ) -> None:
         self.schema = self._first_schema = schema
         self.organization = organization
@@ -63,6 +70,12 @@ class Sandbox:
         self.callers = {app.caller.name: app.caller for app in apps}
         self._urls = urls
         self.packages = Packages(schema, self.store, self.switches, urls["login"])
+        self.notifications = Notifications(
+            DataEvents(schema, self.store, self.switches, organization, self.callers),
+            Webhooks(schema, self.store, urls["dataverse"], self.callers),
+            Deliveries(self.switches, authority, self.store.clock),
+        )
+        self.store.listener = self.notifications
         self._build()
         resources = {side: urls[side] for side in ("fno", "dataverse")}
         self.login = Login(urls["login"], resources, apps, self.switches, self.store.clock, key)
@@ -80,6 +93,7 @@ class Sandbox:
         self.rows = Rows(schema, store, switches, plugins.before(schema), plugins.after(schema))
         self.fno_rows = FnoRows(schema, store, switches)
         self.packages.schema = schema
+        self.notifications.use(schema)
         self.fno = Fno(schema, store, switches, self.fno_rows, self._urls["fno"], self.packages)
         self.dataverse = Dataverse(schema, store, switches, self.rows, self._urls["dataverse"])
         self.fno.batch.before_operation = lambda request: self._part_fault("fno", request)
@@ -117,6 +131,7 @@ class Sandbox:
         self.gates.clear()
         self.trace.clear()
         self.packages.clear()
+        self.notifications.clear()
         self.switches.set(Switches().as_dict())
         self.limits.clear()
         self.dataverse.tracking.voided.clear()
@@ -332,6 +347,7 @@ class Sandbox:
         return {"benchmark": self.benchmark.counts()} if self.benchmark is not None else {}
 
     def close(self) -> None:
+        self.notifications.deliveries.close()
         self.store.close()
 
 

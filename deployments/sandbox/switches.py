@@ -71,6 +71,26 @@ class Switches:
     dmf_columns: Literal["staging", "properties"] = "staging"
     dmf_enums: Literal["label", "value", "name"] = "label"
 
+    # notifications: data events of F&O, webhooks of Dataverse
+    event_names: Literal["virtual", "properties"] = "virtual"
+    """Whether data events name the virtual table and its columns, or the entity and its properties."""
+    event_retry_seconds: float = 1
+    event_delay: float = 0
+    """Seconds until a notification leaves."""
+    event_drop_every: int = 0
+    """Every n-th notification is lost."""
+    event_duplicate_every: int = 0
+    """Every n-th notification is sent twice."""
+    event_reorder: int = 0
+    """Notifications leave shuffled, in groups of so many."""
+    event_limit_5_minutes: int = 5_000
+    event_limit_hour: int = 50_000
+    event_overload: Literal["sent", "late", "lost"] = "sent"
+    """What becomes of data events beyond what is supported."""
+    event_late_seconds: float = 60
+    webhook_ports: Literal["any", "standard"] = "any"
+    """standard: only 80 and 443, as the service has it."""
+
     # values: what the services make of what they get
     normalize_trim: bool = True
     normalize_round: bool = True

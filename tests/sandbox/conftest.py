@@ -6,6 +6,9 @@ import pytest
 
 from tests.local_services import Services
 from tests.sandbox.given import Dataverse, Fno
+from tests.sandbox.receiver import receiver
+
+__all__ = ["receiver"]
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_versions(fno: Fno, action: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities.ExportToPackage",
+        "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities.ImportFromPackage",
         "CustomersV3(dataAreaId='usmf',CustomerAccount='x')/Microsoft.Dynamics.DataEntities.Something",
     ],
 )

@@ -10,6 +10,7 @@ import uuid
 
 from deployments.sandbox.dataverse.rows import Context, PlugIn, Rows
 from deployments.sandbox.dataverse.virtual import CATALOGUE, check_catalogue
+from deployments.sandbox.dataverse.webhooks import ENDPOINTS, STEPS, check_endpoint, check_step
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
 
@@ -33,6 +34,8 @@ def before(schema: Schema) -> dict[str, list[PlugIn]]:
         "accounts": [_party_name],
         "annotations": [_note_object],
         CATALOGUE: [check_catalogue],
+        ENDPOINTS: [check_endpoint],
+        STEPS: [check_step],
     }
     return {name: plugins for name, plugins in known.items() if name in schema.dataverse}
 

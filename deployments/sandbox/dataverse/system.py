@@ -17,6 +17,8 @@ from deployments.sandbox.store.store import Store
 _SPACE = uuid.UUID("6f2d0b52-8f0c-4f4e-9d1e-4f5a7c1e0001")
 ROOT_UNIT = "root business unit"
 MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
+EVERYWHERE = ("Create", "Update", "Delete")
+"""Messages of every table, which steps are registered for."""
 SOLUTIONS = {
     "DualWriteCore": "Dual-write core",
     "Dynamics365Company": "Dynamics 365 Company",
@@ -79,11 +81,11 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
             fixed_id(f"data entity {entity.entity}"),
             mserp_physicalname=entity.entity,
         )
-    for message in MESSAGES:
+    for message in (*EVERYWHERE, *MESSAGES):
         message_id = fixed_id(f"message {message}")
         _put(rows, "sdkmessages", message_id, name=message)
         for spec in rows.schema.dataverse.values():
-            if message in spec.bulk:
+            if message in spec.bulk or message in EVERYWHERE:
                 _put(
                     rows,
                     "sdkmessagefilters",

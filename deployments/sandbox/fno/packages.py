@@ -24,6 +24,9 @@ from deployments.sandbox.switches import Switches
 from mappings.errors import FatalError
 
 GROUP = "DataManagementDefinitionGroup"
+ACTIONS = frozenset(
+    {"ExportToPackage", "GetExecutionSummaryStatus", "GetExportedPackageUrl", "GetExecutionErrors"}
+)
 DOWNLOADS = "/dmf/"
 DAYS = 7
 COMPANY = "dataAreaId"
@@ -102,6 +105,8 @@ class Packages:
         Raises:
             ServiceFault: the action fails, in F&O's words.
         """
+        if action not in ACTIONS:
+            raise errors.not_imitated(f"{GROUP}s/{action}")
         if action == "ExportToPackage":
             return self._nested(self._export(given))
         execution = self._executions.get(str(given.get("executionId", "")))
@@ -117,9 +122,7 @@ class Packages:
             return self._nested(
                 f"{self._files}{DOWNLOADS}{execution.key}.zip?sv=2024-01-01&sig={execution.key[::-1]}"
             )
-        if action == "GetExecutionErrors":
-            return "[{}]" if not execution.failed else '[{"ErrorMessage":"Export failed."}]'
-        raise errors.not_imitated(f"{GROUP}s/{action}")
+        return "[{}]" if not execution.failed else '[{"ErrorMessage":"Export failed."}]'
 
     def _nested(self, value: str) -> Any:
         return {"value": value} if self._switches.dmf_nested else value

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from deployments.sandbox.messages import SideName
 from deployments.sandbox.schema.model import Schema
@@ -47,6 +47,23 @@ class Write:
     fields: tuple[str, ...]
     caller: str
     time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A committed write with the row before and after it; None = there was, or is, none."""
+
+    write: Write
+    old: Row | None
+    new: Row | None
+
+
+class Listener(Protocol):
+    """Who wants to hear of writes once they are committed."""
+
+    def wants(self, side: SideName, name: str) -> bool: ...
+
+    def committed(self, noted: list[Noted]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,9 @@ class Store:
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.generation = 0
         """Counts commits that changed something."""
+        self.listener: Listener | None = None
+        self._before: dict[tuple[SideName, str, RowId], Row | None] = {}
+        self._noted: list[Noted] = []
         self._undo: list[Callable[[], None]] = []
         self._dirty: dict[tuple[SideName, str, RowId], None] = {}
         self._new_tombstones: list[tuple[Table, Tombstone]] = []
@@ -126,6 +146,8 @@ class Store:
     def put(self, table: Table, row_id: RowId, row: Row) -> None:
         """Store a new or changed row."""
         old = table.rows.get(row_id)
+        if self.listener is not None and self.listener.wants(table.side, table.name):
+            self._before.setdefault((table.side, table.name, row_id), old)
         self._undo.append(lambda: table.put(row_id, old))
         table.put(row_id, row)
         self._dirty[table.side, table.name, row_id] = None
@@ -133,6 +155,8 @@ class Store:
     def delete(self, table: Table, row_id: RowId) -> None:
         """Remove a row and leave a tombstone."""
         row = table.rows[row_id]
+        if self.listener is not None and self.listener.wants(table.side, table.name):
+            self._before.setdefault((table.side, table.name, row_id), row)
         stone = Tombstone(row_id, self.next_version(), self.clock(), row)
         table.tombstones.append(stone)
         self._new_tombstones.append((table, stone))
@@ -161,9 +185,15 @@ class Store:
             len(self.writes) + 1, table.side, table.name, kind, row_id, key, fields, caller, self.clock()
         )
         self.writes.append(entry)
+        address = (table.side, table.name, row_id)
+        heard = address in self._before
+        if heard:
+            self._noted.append(Noted(entry, self._before.pop(address), table.rows.get(row_id)))
 
         def undo() -> None:
             self.writes.pop()
+            if heard:
+                self._noted.pop()
 
         self._undo.append(undo)
 
@@ -198,6 +228,11 @@ class Store:
             self._file.save(rows, deleted, stones, self.counters)
         self._dirty.clear()
         self._new_tombstones.clear()
+        self._before.clear()
+        if self._noted:
+            noted, self._noted = self._noted, []
+            if self.listener is not None:
+                self.listener.committed(noted)
 
     # whole states
 
@@ -246,6 +281,8 @@ class Store:
     def _take(self, snapshot: Snapshot) -> None:
         self.generation += 1
         self._undo.clear()
+        self._before.clear()
+        self._noted.clear()
         self._dirty.clear()
         self._new_tombstones.clear()
         self._slots.clear()
