@@ -17,6 +17,7 @@ from flows.commands import (
     maps_graph,
     maps_new,
     maps_validate,
+    plan,
     receive,
     sandbox,
     status,
@@ -47,6 +48,7 @@ maps.app.command("import")(maps_exchange.import_)
 maps.app.command("export")(maps_exchange.export)
 app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
+app.command()(plan.plan)
 app.command()(status.status)
 app.command()(verify.verify)
 app.command()(receive.receive)

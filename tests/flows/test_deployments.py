@@ -16,6 +16,7 @@ def test_all_flows_are_deployed_by_module_and_nothing_is_pulled() -> None:
         "flows.control.control",
         "flows.delta_sync.delta_sync",
         "flows.initial_sync.initial_sync",
+        "flows.planning.plan",
     }
     assert yaml.safe_load(FILE.read_text(encoding="utf-8"))["pull"] == []
 

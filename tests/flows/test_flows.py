@@ -10,6 +10,7 @@ import pytest
 from flows import control as control_module
 from flows import delta_sync as delta_module
 from flows import initial_sync as initial_module
+from flows import planning as plan_module
 from flows.report import RunFailed
 from tasks import entity
 from tasks.progress import Tick, listening
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.prefect
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Iterator[World]:
     made = World()
-    for module in (entity, initial_module, delta_module, control_module):
+    for module in (entity, initial_module, delta_module, control_module, plan_module):
         monkeypatch.setattr(module, "shared_session", lambda: made.session)
     yield made
 
@@ -132,6 +133,14 @@ def test_maps_are_paused_and_resumed_from_a_form(world: World) -> None:
     delta_module.delta_sync(return_state=True)
     assert world.equal()
     assert artifacts("control")
+
+
+def test_a_plan_is_shown_and_writes_nothing(world: World) -> None:
+    world.add_fno("A1", A="a")
+    state = plan_module.plan(return_state=True)
+    assert state.is_completed() and "1 new in Dataverse" in str(state.message)
+    assert world.engine_writes() == 0
+    assert artifacts("plan")
 
 
 def test_the_example_map_is_what_the_tests_think() -> None:

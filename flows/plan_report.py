@@ -1,0 +1,164 @@
+"""A plan as people read it: rows of tables, and a page of HTML that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from tasks.sync.planning import Plan, PlannedLane
+from tasks.transform.digests import shown_key
+
+LANE_COLUMNS = (
+    "map",
+    "company",
+    "new → DV",
+    "changed → DV",
+    "gone → DV",
+    "new → F&O",
+    "changed → F&O",
+    "gone → F&O",
+    "paired",
+    "equal",
+    "no base",
+    "conflicts",
+    "waiting",
+    "parked",
+    "out of scope",
+    "note",
+)
+ROWS = 1000
+"""Rows of each table in the HTML page; the JSON has them all."""
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #1b1f24; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; }
+th { text-align: left; border-bottom: 2px solid #8c959f; padding: .3rem .6rem; position: sticky; top: 0; background: #fff; }
+td { border-bottom: 1px solid #d0d7de; padding: .3rem .6rem; vertical-align: top; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+p.sum { font-size: 1.05rem; } .more { color: #57606a; }
+@media (prefers-color-scheme: dark) {
+  body { background: #0d1117; color: #e6edf3; } th { background: #0d1117; } td { border-color: #30363d; }
+}
+"""
+
+
+def summary(found: Plan) -> str:
+    """The plan in one line."""
+    rows = {kind: sum(getattr(lane, kind) for lane in found.lanes) for kind in _KINDS}
+    said = (
+        ", ".join(f"{number:,} {_KINDS[kind]}" for kind, number in rows.items() if number)
+        or "nothing to write"
+    )
+    requests = " and ".join(
+        f"{number:,} in {'F&O' if side == 'fno' else 'Dataverse'}" for side, number in found.requests.items()
+    )
+    return f"{len(found.lanes)} lanes: {said}; about {requests} requests"
+
+
+_KINDS = {
+    "create_dataverse": "new in Dataverse",
+    "update_dataverse": "changed in Dataverse",
+    "delete_dataverse": "deleted in Dataverse",
+    "create_fno": "new in F&O",
+    "update_fno": "changed in F&O",
+    "delete_fno": "deleted in F&O",
+}
+
+
+def lane_rows(lanes: Iterable[PlannedLane]) -> list[tuple[str | int, ...]]:
+    """Rows for `LANE_COLUMNS`."""
+    return [
+        (
+            lane.map,
+            lane.company,
+            lane.create_dataverse,
+            lane.update_dataverse,
+            lane.delete_dataverse,
+            lane.create_fno,
+            lane.update_fno,
+            lane.delete_fno,
+            lane.paired,
+            lane.equal,
+            lane.no_base,
+            lane.conflicts,
+            lane.waiting,
+            lane.parked,
+            lane.out_of_scope,
+            "" if lane.verdict == "ok" else f"{lane.verdict}: {lane.message}",
+        )
+        for lane in lanes
+    ]
+
+
+def finding_rows(found: Plan) -> list[tuple[str, ...]]:
+    """Rows that a person should think about before the run: (map, company, row, what, what to do)."""
+    rows: list[tuple[str, ...]] = [
+        (each.map, each.company, each.key, each.message, each.remedy)
+        for each in (*found.unclear, *found.parked)
+    ]
+    rows += [
+        (
+            each.map,
+            each.company,
+            each.row,
+            f"waits for {shown_key(each.parent_key)!r} of {each.parent_table}",
+            "create it, or run the map that brings it",
+        )
+        for each in found.waiting
+    ]
+    rows += [
+        (
+            each.map,
+            each.company,
+            each.key,
+            f"both sides differ in {', '.join(each.fields)}",
+            _stands(each.winner),
+        )
+        for each in found.conflicts
+        if each.kind in ("conflict", "no_base", "delete")
+    ]
+    return rows
+
+
+def _stands(winner: str) -> str:
+    if not winner:
+        return "a person decides: dualflow conflicts resolve"
+    return f"{'F&O' if winner == 'fno' else 'Dataverse'}'s value stands"
+
+
+def html(found: Plan) -> str:
+    """A page with everything; its tables are cut after so many rows and say so."""
+    writes: list[tuple[str | int, ...]] = [
+        (each.map, each.company, each.side, each.kind, each.key, ", ".join(each.fields))
+        for each in found.writes
+    ]
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Plan</title><style>{_STYLE}</style>",
+        f"<h1>What the {'initial sync' if found.what == 'initial' else 'delta sync'} would do</h1>",
+        f"<p class=sum>{escape(summary(found))}. Nothing was written.</p>",
+        _table("Maps", LANE_COLUMNS, lane_rows(found.lanes)),
+        _table("To think about first", ("map", "company", "row", "what", "what to do"), finding_rows(found)),
+        _table("Writes", ("map", "company", "side", "what", "key", "fields"), writes, found.total_writes),
+    ]
+    return "\n".join(parts)
+
+
+def _table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]], total: int | None = None
+) -> str:
+    shown = "".join(
+        "<tr>"
+        + "".join(
+            f"<td class=number>{value:,}</td>" if isinstance(value, int) else f"<td>{escape(value)}</td>"
+            for value in row
+        )
+        + "</tr>"
+        for row in rows[:ROWS]
+    )
+    count = len(rows) if total is None else total
+    more = f"<p class=more>{count - ROWS:,} more; --json has them.</p>" if count > ROWS else ""
+    if not rows:
+        return f"<h2>{escape(title)}</h2><p class=more>none</p>"
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    return f"<h2>{escape(title)} ({count:,})</h2><table><tr>{head}</tr>{shown}</table>{more}"

@@ -1,0 +1,91 @@
+"""A plan over both services: what the run after it does, row for row, for every way that two environments can start.
+
+The services refuse, number and fill in what nobody can know beforehand; each such row is named here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import pytest
+
+from tasks.state.records import ParkedRow
+from tasks.sync.planning import Plan, PlannedWrite, plan
+from tests.integration.conftest import Install
+from tests.integration.installation import CORE, CURRENCIES, Installation
+from tests.integration.test_start_scenarios import SCENARIOS
+from tests.local_services import Services
+
+Written = Counter[tuple[str, str, str, str, frozenset[str]]]
+
+
+def said(found: Plan, refused: Collection[tuple[str, str, str]]) -> Written:
+    """Side, table, what, row and fields of every planned write, but those of rows that the service refused."""
+    return Counter(
+        (each.side, each.table, each.kind, each.key if each.side == "fno" else "", lower(each.fields))
+        for each in found.writes
+        if row_of(each) not in refused
+    )
+
+
+def done(installation: Installation) -> Written:
+    """The same of what was written, as the services logged it."""
+    out: Written = Counter()
+    for write in installation.ours():
+        table = installation.session.dataverse.table(write["set"]) if write["side"] == "dataverse" else None
+        own = table.id_column if table is not None else ""
+        fields = [name.partition("@")[0] for name in write["fields"] if name != own]
+        key = "/".join(str(value) for name, value in write["key"].items() if name != "dataAreaId")
+        out[(write["side"], write["set"], write["kind"], "" if table else key, lower(fields))] += 1
+    return out
+
+
+def row_of(each: PlannedWrite | ParkedRow) -> tuple[str, str, str]:
+    return each.map, each.company, each.key.casefold()
+
+
+def lower(names: Sequence[str]) -> frozenset[str]:
+    # the owner of rows of a company made in the same run is its team, which a plug-in of the company makes
+    return frozenset(name.casefold() for name in names) - {"ownerid"}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_run_does_what_the_plan_says(services: Services, install: Install, name: str) -> None:
+    scenario = SCENARIOS[name]
+    scenario.fno(services)
+    scenario.dataverse(services)
+    # what a service fills in on its own can't be planned
+    services.switch(normalize_defaults=False)
+    installation = install(maps=CORE)
+    before = services.write_count()
+    found = plan(installation.session, installation.session.selected())
+    assert services.write_count() == before
+    assert installation.lane(CURRENCIES).initial == "none"
+
+    installation.initial()
+    refused = {row_of(each) for each in installation.parked() if each.code == "refused"}
+    planned, written = said(found, refused), done(installation)
+    assert planned == written, f"not done {planned - written}, not planned {written - planned}"
+    listed = {
+        (each.map, each.code, each.key) for each in installation.parked() if row_of(each) not in refused
+    }
+    assert {(each.map, each.code, each.key) for each in (*found.parked, *found.unclear)} == listed
+
+
+def test_a_delta_is_planned_from_what_the_feeds_name(services: Services, install: Install) -> None:
+    SCENARIOS["data-new"].fno(services)
+    SCENARIOS["data-new"].dataverse(services)
+    installation = install(maps=CORE)
+    installation.initial()
+    installation.settle()
+    condition = "dataAreaId eq 'usmf' and CustomerAccount eq 'US-001'"
+    services.change("fno", "CustomersV3", {"SalesMemo": "hello"}, condition)
+    installation.forget_writes()
+    found = plan(installation.session, installation.session.selected(), what="delta")
+    assert [(each.side, each.kind, each.key, each.fields) for each in found.writes] == [
+        ("dataverse", "update", "us-001", ("description",))
+    ]
+    assert installation.ours() == []
+    installation.delta()
+    assert said(found, set()) == done(installation)
