@@ -7,9 +7,8 @@ again when its row is looked at next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,157 +16,28 @@ import numpy.typing as npt
 from mappings.errors import RowError
 from tasks.connectors.side import Outcome
 from tasks.state.leases import Lease
-from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work
 from tasks.sync.choices import not_written, winner_of
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision, Digests
-from tasks.sync.duplicates import linked_name, taken
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.images import is_image
-from tasks.sync.intents import pack, pack_intent
 from tasks.sync.kept import repaired
 from tasks.sync.lane import Lane
-from tasks.sync.links import half_rows, new_links
 from tasks.sync.notes import Notes
+from tasks.sync.noting import Noting
 from tasks.sync.results import Results
 
 
-class Recorder:
+class Recorder(Noting):
     """Stores the batches of one lane under one lease."""
 
     def __init__(self, lane: Lane, lease: Lease, notes: Notes, comparer: Comparer) -> None:
-        self._lane = lane
-        self._lease = lease
-        self._notes = notes
+        super().__init__(lane, lease, notes)
         self._comparer = comparer
         self._busy = False
         self._open: set[str] | None = None
-
-    # intents
-
-    def note_intents(self, work: Work) -> None:
-        """Store what is about to be written, before any of it goes out."""
-        try:
-            self._note(work)
-        except RowError as error:
-            if error.code != "duplicate_link":
-                raise
-            self._set_aside(work, [i for i, case in enumerate(work.cases) if case.link is None])
-            self._note(work)
-
-    def _set_aside(self, work: Work, at: Sequence[int]) -> list[int]:
-        """List the new rows whose key was linked since they were looked up, and send nothing of theirs."""
-        aside = taken(self._lane, work, at)
-        for i, link in aside.items():
-            self._notes.park_duplicate(work, i, linked_name(link, self._lane.map.fno.key))
-        work.sends = [send for send in work.sends if send.case not in aside]
-        return list(aside)
-
-    def _note(self, work: Work) -> None:
-        lane, comparison = self._lane, work.comparison
-        work.links = [case.link for case in work.cases]
-        fresh: dict[int, dict[str, Any]] = {}
-        new: list[tuple[int, str, bytes]] = []
-        changed: set[int] = set()
-        # whole new rows, the bulk of a first connection, are packed in one go
-        flowing, width = lane.directions.pair_to_dataverse, 8 * lane.pairs
-        packed = pack(comparison.fno) if flowing.all() else None
-        for send in work.sends:
-            if send.operation.kind == "delete":
-                continue
-            i = send.case
-            source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
-            if send.pairs is flowing and packed is not None:
-                intent = packed[i * width : (i + 1) * width]
-            else:
-                intent = pack_intent(source, source, send.pairs)
-            link = work.links[i]
-            if link is None and send.chosen_id is not None:
-                new.append((i, send.chosen_id, intent))
-                continue
-            changes: dict[str, Any] = {f"intent_{send.side}": intent}
-            if send.operation.kind == "create":
-                # a fresh start: whatever the link remembered belongs to a row that is gone
-                changes.update(state="half", base_fno=None, base_dataverse=None, kept=None)
-                if send.side == "dataverse":
-                    changes.update(dataverse_id=send.chosen_id, raw_dataverse=None)
-                elif isinstance(send.operation.address, Mapping):
-                    changes.update(fno_key=dict(send.operation.address), fno_row=None, raw_fno=None)
-            elif send.operation.kind == "update":
-                # both rows are there, and their ids known; half is what a create leaves that nobody has confirmed
-                changes["state"] = "paired"
-                if send.side == "dataverse":
-                    changes["dataverse_version"] = send.operation.version
-            if link is None:
-                fresh.setdefault(i, {}).update(changes)
-                continue
-            if i not in changed:
-                # before the first of its new intents: the other one, if there are two, is not to be wiped away
-                changed.add(i)
-                link = replace(link, **self._proven(work, i, link))
-            work.links[i] = replace(link, **changes)
-        rows = half_rows(lane, work, new)
-        with lane.store.transaction(self._lease) as tx:
-            if rows:
-                ids = tx.insert_half(
-                    lane.pair,
-                    lane.map.name,
-                    lane.company,
-                    lane.map.dataverse.table,
-                    lane.layout_id,
-                    rows,
-                )
-                work.link_ids.update(zip((i for i, _, _ in new), ids, strict=True))
-            if fresh:
-                links = new_links(lane, work, fresh, "paired")
-                for (i, link), id_ in zip(links.items(), tx.insert_links(list(links.values())), strict=True):
-                    work.links[i], work.link_ids[i] = link, id_
-            if changed:
-                tx.update_links([_there(work.links[i]) for i in sorted(changed)])
-            if work.conflicts:
-                # now: once our value stands, a crash would leave nobody who remembers the other one
-                tx.record_conflicts(self._not_recorded(tx, work))
-        work.conflicts = []
-
-    def _not_recorded(self, tx: Transaction, work: Work) -> list[ConflictRecord]:
-        """The conflicts of a batch without those that an attempt before a crash recorded."""
-        lane = self._lane
-        again = {
-            self._notes.key(case)
-            for case in work.cases
-            if case.link is not None
-            and (case.link.intent_fno is not None or case.link.intent_dataverse is not None)
-        }
-        if not again:
-            return work.conflicts
-        known = {
-            _content(record)
-            for key in again
-            for record in tx.conflicts(lane.pair, lane.map.name, lane.company, key=key)
-        }
-        return [record for record in work.conflicts if _content(record) not in known]
-
-    def _proven(self, work: Work, i: int, link: Link) -> dict[str, Any]:
-        """What open intents and an older layout already proved goes in with the new intent.
-
-        The new intent takes the place of the old one; a crash right after it must not forget what the old one explained.
-        """
-        lane, comparison = self._lane, work.comparison
-        open_intents = link.intent_fno is not None or link.intent_dataverse is not None
-        if not open_intents and link.layout_id == lane.layout_id:
-            return {}
-        case = work.cases[i]
-        changes: dict[str, Any] = {"layout_id": lane.layout_id}
-        if comparison.base_fno[i].any() or comparison.base_dataverse[i].any():
-            changes["base_fno"] = pack(comparison.base_fno[i])
-            changes["base_dataverse"] = pack(comparison.base_dataverse[i])
-        if case.fno is not None:
-            changes["intent_fno"] = None
-        if case.dataverse is not None:
-            changes["intent_dataverse"] = None
-        return changes
 
     # results
 
@@ -405,13 +275,3 @@ class Recorder:
         for case in cases:
             if case.link is not None:
                 case.link = links.get(case.link.id)
-
-
-def _content(record: ConflictRecord) -> tuple[object, ...]:
-    return record.key, record.kind, tuple(record.fields), record.fno_digest, record.dataverse_digest
-
-
-def _there(link: Link | None) -> Link:
-    if link is None:
-        raise AssertionError("a write without a link that notes it")
-    return link
