@@ -51,9 +51,9 @@ def summary(found: Plan) -> str:
         or "nothing to write"
     )
     requests = " and ".join(
-        f"{number:,} in {'F&O' if side == 'fno' else 'Dataverse'}" for side, number in found.requests.items()
+        f"{number:,} to {'F&O' if side == 'fno' else 'Dataverse'}" for side, number in found.requests.items()
     )
-    return f"{len(found.lanes)} lanes: {said}; about {requests} requests"
+    return f"{len(found.lanes)} lanes: {said}; requests: about {requests}"
 
 
 _KINDS = {
@@ -150,7 +150,9 @@ def _table(
     shown = "".join(
         "<tr>"
         + "".join(
-            f"<td class=number>{value:,}</td>" if isinstance(value, int) else f"<td>{escape(value)}</td>"
+            f"<td class=number>{f'{value:,}' if value else '·'}</td>"
+            if isinstance(value, int)
+            else f"<td>{escape(value)}</td>"
             for value in row
         )
         + "</tr>"
