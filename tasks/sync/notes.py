@@ -22,10 +22,10 @@ from tasks.sync.choices import met
 from tasks.sync.diff import Flags, Merge
 from tasks.sync.lane import Lane
 from tasks.sync.lookups import MissingParent
-from tasks.sync.parking import Parking
+from tasks.sync.listing import Listing
 
 
-class Notes(Parking):
+class Notes(Listing):
     """Writes notes about the rows of one lane."""
 
     def __init__(self, lane: Lane) -> None:
