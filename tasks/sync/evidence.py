@@ -15,8 +15,9 @@ from mappings.errors import FatalError
 from mappings.metadata import SideName
 from tasks.state.records import Link
 from tasks.sync.brake import allowance
-from tasks.sync.cases import Work, relink
+from tasks.sync.cases import Case, Work, relink
 from tasks.sync.diff import Decision
+from tasks.sync.family import Family
 from tasks.sync.lane import Lane
 from tasks.sync.leaving import Leaving, row_of
 from tasks.sync.notes import Notes
@@ -55,11 +56,15 @@ class Evidence:
         self._notes = notes
         self._sends = sends
         self._leaving = leaving
+        self._family = Family(lane, sends)
 
     def judge(self, work: Work) -> bool:
         """Hold or confirm what claims to be gone; True when rows turned out to live on and must be judged again."""
         if not DOUBTFUL.intersection(work.decisions):
             return False
+        for i, decision in enumerate(work.decisions):
+            if decision in DOUBTFUL and work.cases[i].fno is None and not self._named_gone(work.cases[i]):
+                work.decisions[i] = Decision.SKIP
         # the id is gone; the key may live on in a row that was deleted and made again
         without_id = [
             i
@@ -83,6 +88,14 @@ class Evidence:
         self._judge_side(work, "fno", gone_fno)
         self._judge_side(work, "dataverse", gone_dataverse)
         return False
+
+    def _named_gone(self, case: Case) -> bool:
+        """Did a feed or a whole scan say that the row is gone?
+
+        An F&O row is read by its key, so one that is not there may have been renamed a moment ago: that is told by its record
+        id, which only feeds and scans see. If it is gone, the next of them names it.
+        """
+        return any(each.kind in ("missing", "delete") for each in case.entries)
 
     def _relink(self, work: Work, at: Sequence[int]) -> bool:
         lane = self._lane
@@ -140,6 +153,14 @@ class Evidence:
                         self._leaving.gone(work.cases[i]) if target == "dataverse" else Decision.LET_GO
                     )
             deletes = [i for i in deletes if work.decisions[i] is not Decision.LET_GO]
+        kept = self._family.kept(
+            work, [i for i in deletes if row_of(work.cases[i], gone_from) is None], gone_from
+        )
+        if kept:
+            # where a parent stays although it is gone, what went with it stays too
+            for i in kept:
+                work.decisions[i] = Decision.LET_GO
+            deletes = [i for i in deletes if i not in kept]
         if not deletes or approved >= len(deletes):
             return
         with lane.store.read() as state:

@@ -21,8 +21,8 @@ from tasks.sync.cases import Work
 from tasks.sync.choices import met
 from tasks.sync.diff import Flags, Merge
 from tasks.sync.lane import Lane
-from tasks.sync.lookups import MissingParent
 from tasks.sync.listing import Listing
+from tasks.sync.lookups import MissingParent
 
 
 class Notes(Listing):

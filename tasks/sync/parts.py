@@ -40,7 +40,7 @@ class Parts:
 
     def __init__(self, lane: Lane, lookups: Lookups, comparer: Comparer, notes: Notes) -> None:
         self._lane = lane
-        self._lookups = lookups
+        self._lookups = self.lookups = lookups
         self._comparer = comparer
         self._notes = notes
         table = lane.dataverse_table

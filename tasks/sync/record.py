@@ -21,6 +21,7 @@ from tasks.sync.cases import Case, Send, Work
 from tasks.sync.choices import not_written, winner_of
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision, Digests
+from tasks.sync.family import children
 from tasks.sync.feeds import entry, link_name
 from tasks.sync.images import is_image
 from tasks.sync.kept import repaired
@@ -155,7 +156,8 @@ class Recorder(Noting):
                 lane.counts.count(**{f"deleted_{send.side}": 1})
                 self._notes.history(work, i, "delete", send.side, None)
         elif outcome.status == "refused":
-            self._notes.park_refused(work, i, send.side, "delete", outcome.error)
+            named = children(lane, work.cases[i], send.side)
+            self._notes.park_refused(work, i, send.side, "delete", outcome.error, named)
         else:
             results.again.add(i)
 
