@@ -50,7 +50,7 @@ class Notifications:
         self.events.schema = self.webhooks.schema = schema
 
     def clear(self) -> None:
-        self.events.active.clear()
+        self.events.clear()
         self.deliveries.clear()
 
     def told(self) -> dict[str, Any]:

@@ -122,8 +122,9 @@ class Sandbox:
         self.dataverse.tracking.voided.update(voided)
 
     def _fill(self) -> None:
-        system.fill(self.rows, list(self.callers.values()), self.organization)
-        self.store.commit()
+        with self.notifications.muted():
+            system.fill(self.rows, list(self.callers.values()), self.organization)
+            self.store.commit()
 
     def reset(self) -> None:
         """Empty both systems; switches, faults, gates, trace and write log go back to their start."""

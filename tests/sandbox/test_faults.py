@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -189,3 +190,16 @@ def test_latency_is_per_kind_of_request(services: Services) -> None:
 def test_unknown_switches_are_refused_and_the_known_ones_listed(services: Services) -> None:
     with pytest.raises(Refused, match="normalize_trim"):
         services.switch(nonsense=1)
+
+
+def test_slow_requests_are_served_at_the_same_time(services: Services) -> None:
+    services.switch(latency_preset="realistic", latency_request=400)
+    services.token("dataverse")
+    before = services.admin("GET", "trace")["count"]
+    with ThreadPoolExecutor(16) as pool:
+        asked = pool.map(lambda _: services.request("dataverse", "GET", "WhoAmI").status_code, range(16))
+        assert set(asked) == {200}
+    trace = services.admin("GET", "trace", since=before)["requests"]
+    begun = [entry["time"] - entry["milliseconds"] / 1000 for entry in trace]
+    first_end = min(entry["time"] for entry in trace)
+    assert sum(start < first_end for start in begun) >= 8

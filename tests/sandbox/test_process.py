@@ -43,11 +43,20 @@ def test_data_ports_and_versions_survive(own: Services, how: str) -> None:
     link = dataverse("GET", "accounts?$select=name", Prefer="odata.track-changes").json()["@odata.deltaLink"]
     gone = dataverse.create("accounts", {"name": "B"})
     dataverse("DELETE", f"accounts({gone})")
+    own.admin("POST", "virtual", {"sets": ["CustomerGroups"]})
+    groups = "mserp_custcustomergroupentities"
+    tracked = dataverse("GET", groups, Prefer="odata.track-changes").json()["@odata.deltaLink"]
+    own.load("fno", "CustomerGroups", [{"dataAreaId": "usmf", "CustomerGroupId": "20"}])
+    own.admin("POST", "definitions", {"name": "d", "entities": ["CustomersV3"]})
+    own.admin("POST", "data-events", {"set": "JobTypes", "url": "https://localhost:1/"})
     before = (own.dump("fno", "CustomersV3"), own.dump("dataverse", "accounts"), own.environment)
     getattr(own, how)()
     own.start()
     assert (own.dump("fno", "CustomersV3"), own.dump("dataverse", "accounts"), own.environment) == before
     assert dataverse("GET", link).json()["value"][0]["id"] == gone
+    assert [row["mserp_customergroupid"] for row in dataverse("GET", tracked).json()["value"]] == ["20"]
+    assert [each["name"] for each in own.admin("GET", "definitions")["definitions"]] == ["d"]
+    assert [each["set"] for each in own.admin("GET", "data-events")["active"]] == ["JobTypes"]
     following = fno.create("CustomersV3", {"dataAreaId": "usmf", "CustomerGroupId": "10"})
     assert int(following["CustomerAccount"][2:]) == int(customer["CustomerAccount"][2:]) + 1
     dataverse("PATCH", f"accounts({row_id})", {"name": "C"})

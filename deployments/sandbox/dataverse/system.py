@@ -7,6 +7,7 @@ only the organization's is the sandbox's own, since it tells environments apart.
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import Any
 
 from deployments.sandbox.dataverse.rows import Rows
@@ -29,6 +30,7 @@ SOLUTIONS = {
 }
 
 
+@cache
 def fixed_id(name: str) -> str:
     """The guid of a row that is the same everywhere."""
     return str(uuid.uuid5(_SPACE, name))

@@ -86,6 +86,8 @@ class DataEvents:
         self._virtual: dict[str, tuple[FnoEntity, Virtual]] = {}
         self.active: dict[str, list[Activation]] = {}
         self._control = 0
+        kept = [each for each in store.setup("data events") or () if each["set"] in schema.fno]
+        self._add(self._activation(each) for each in kept)
 
     def activate(self, documents: Iterable[Mapping[str, Any]], *, replace: bool = False) -> None:
         """Activate data events, all of these or none.
@@ -96,25 +98,40 @@ class DataEvents:
         Raises:
             FatalError: an unknown set or message; a global entity for one company; not https.
         """
-        fresh = []
-        for each in documents:
-            found = self.schema.fno.get(str(each["set"]))
-            if found is None:
-                raise FatalError(f"no set '{each['set']}' on fno")
-            company = fold(str(each.get("company") or ""))
-            if company and not found.company_specific:
-                raise FatalError(f"{found.set} is not company-specific")
-            messages = frozenset(each.get("messages") or MESSAGES.values())
-            if not messages <= set(MESSAGES.values()):
-                raise FatalError(f"messages are {', '.join(MESSAGES.values())}")
-            if urlsplit(str(each["url"])).scheme != "https":
-                raise FatalError("an endpoint of data events is https")
-            made = Activation(found.set, company, messages, str(each["url"]), dict(each.get("headers") or {}))
-            fresh.append(made)
+        fresh = [self._activation(each) for each in documents]
         if replace:
             self.active.clear()
-        for made in fresh:
-            self.active.setdefault(made.set, []).append(made)
+        self._add(fresh)
+        self._keep()
+
+    def _activation(self, document: Mapping[str, Any]) -> Activation:
+        found = self.schema.fno.get(str(document["set"]))
+        if found is None:
+            raise FatalError(f"no set '{document['set']}' on fno")
+        company = fold(str(document.get("company") or ""))
+        if company and not found.company_specific:
+            raise FatalError(f"{found.set} is not company-specific")
+        messages = frozenset(document.get("messages") or MESSAGES.values())
+        if not messages <= set(MESSAGES.values()):
+            raise FatalError(f"messages are {', '.join(MESSAGES.values())}")
+        url = str(document["url"])
+        if urlsplit(url).scheme != "https":
+            raise FatalError("an endpoint of data events is https")
+        return Activation(found.set, company, messages, url, dict(document.get("headers") or {}))
+
+    def _add(self, activations: Iterable[Activation]) -> None:
+        for each in activations:
+            self.active.setdefault(each.set, []).append(each)
+
+    def _keep(self) -> None:
+        active = [each.as_dict() for of_set in self.active.values() for each in of_set]
+        self._store.keep("data events", active)
+
+    def clear(self) -> None:
+        """Deactivate all."""
+        if self.active:
+            self.active.clear()
+            self._keep()
 
     def raised(self, noted: Noted) -> list[Delivery]:
         """What a write sends."""

@@ -7,6 +7,7 @@ so a restored database exports again what it exported before.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,10 @@ class Packages:
         self._files = files
         self._executions: dict[str, _Execution] = {}
         self.definitions: dict[str, Definition] = {}
+        known = [
+            each for each in store.setup("definitions") or () if set(each["entities"]) <= schema.fno.keys()
+        ]
+        self._add(known)
 
     def define(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Make definition groups, or replace those of the same name.
@@ -81,16 +86,26 @@ class Packages:
         Raises:
             FatalError: an unknown set.
         """
+        documents = list(documents)
         for each in documents:
-            entities = tuple(each["entities"])
-            unknown = [name for name in entities if name not in self.schema.fno]
+            unknown = [name for name in each["entities"] if name not in self.schema.fno]
             if unknown:
                 raise FatalError(f"no set '{unknown[0]}' on fno")
-            made = Definition(str(each["name"]), entities, bool(each.get("tracking", True)))
+        self._add(documents)
+        self._keep()
+
+    def _add(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        for each in documents:
+            made = Definition(str(each["name"]), tuple(each["entities"]), bool(each.get("tracking", True)))
             self.definitions[made.name] = made
 
+    def _keep(self) -> None:
+        self._store.keep("definitions", [dataclasses.asdict(each) for each in self.definitions.values()])
+
     def clear(self) -> None:
-        self.definitions.clear()
+        if self.definitions:
+            self.definitions.clear()
+            self._keep()
         self._executions.clear()
 
     def listed(self) -> list[dict[str, Any]]:

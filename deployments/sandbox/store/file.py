@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS row (slot INTEGER PRIMARY KEY, side TEXT, name TEXT, 
 CREATE TABLE IF NOT EXISTS tombstone (
     number INTEGER PRIMARY KEY, side TEXT, name TEXT, id, version INTEGER, time REAL, body BLOB);
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER);
+CREATE TABLE IF NOT EXISTS setup (name TEXT PRIMARY KEY, document BLOB);
 """
 
 
@@ -94,8 +95,17 @@ class DataFile:
             execute("ROLLBACK")
             raise
 
+    def setup(self, name: str) -> Any:
+        """A document that an administrator left; None = none."""
+        found = self._connection.execute("SELECT document FROM setup WHERE name = ?", (name,)).fetchone()
+        return None if found is None else _decoder.decode(found[0])
+
+    def keep(self, name: str, document: Any) -> None:
+        """Keep a document that is no data: it is there after a restart, and no part of snapshots."""
+        self._connection.execute("INSERT OR REPLACE INTO setup VALUES (?, ?)", (name, encode(document)))
+
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all data."""
         self._connection.executescript("DELETE FROM row; DELETE FROM tombstone; DELETE FROM counter;")
 
     def close(self) -> None:

@@ -234,6 +234,17 @@ class Store:
             if self.listener is not None:
                 self.listener.committed(noted)
 
+    # what administrators set up
+
+    def setup(self, name: str) -> Any:
+        """What `keep` kept under a name, also before a restart; None = nothing."""
+        return self._file.setup(name) if self._file is not None else None
+
+    def keep(self, name: str, document: Any) -> None:
+        """Keep what is no data, beside the data."""
+        if self._file is not None:
+            self._file.keep(name, document)
+
     # whole states
 
     def clear(self) -> None:
