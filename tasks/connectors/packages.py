@@ -59,6 +59,10 @@ class Exports(Protocol):
         """The rows of a finished export, by column in upper case without underscores."""
 
 
+class Refusal(FatalError):
+    """Data Management says no."""
+
+
 class Packages:
     """Exports of one environment.
 
@@ -99,12 +103,14 @@ class Packages:
             "reExecute": False,
             "legalEntityId": company,
         }
-        # sent once: a second export would find nothing changed, and the first one's rows would be lost
-        return str(self._call("ExportToPackage", body, resend=False) or execution)
+        return str(self._call("ExportToPackage", body) or execution)
 
     def standing(self, execution: str) -> Standing:
         """How an export stands."""
-        said = str(self._call("GetExecutionSummaryStatus", {"executionId": execution}))
+        try:
+            said = str(self._call("GetExecutionSummaryStatus", {"executionId": execution}))
+        except Refusal:
+            return "unknown"  # F&O refuses to speak of an execution that never began
         return _STANDINGS.get(said.replace(" ", "").lower(), "unknown")
 
     def rows(self, execution: str, hosts: Sequence[str]) -> Iterator[Mapping[str, str]]:
@@ -119,18 +125,20 @@ class Packages:
                     f"the package of an export can't be read: {error}", code="package"
                 ) from None
 
-    def _call(self, action: str, body: Mapping[str, Any], *, resend: bool = True) -> Any:
+    def _call(self, action: str, body: Mapping[str, Any]) -> Any:
+        # sent once: a second export would find nothing changed, and the first one's rows would be lost
         answer = self._client.send(
             "feed",
             "POST",
             f"{GROUPS}/Microsoft.Dynamics.DataEntities.{action}",
             headers={"Content-Type": "application/json"},
             body=msgspec.json.encode(body),
-            resend="always" if resend else "unread",
+            resend="unread",
             decoder=ROW,
         )
         if answer.data is None:
-            raise refused(self._client.error_of(answer), f"{action} of Data Management")
+            error = refused(self._client.error_of(answer), f"{action} of Data Management")
+            raise Refusal(error.message, code=error.code, remedy=error.remedy, side="fno")
         value = answer.data.get("value")
         # documented as a value in a value, seen as a plain one
         return value.get("value") if isinstance(value, dict) else value

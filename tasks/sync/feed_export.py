@@ -16,7 +16,7 @@ from itertools import islice
 
 import msgspec
 
-from mappings.errors import FatalError
+from mappings.errors import FatalError, RetriableError
 from tasks.connectors.packages import Exports
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor
@@ -128,8 +128,13 @@ class _Exporting:
         if standing == "done" and running.first:
             self._place.begun.append(company)
         elif standing == "done":
-            self._read(company, running, poll)
-        else:
+            try:
+                self._read(company, running, poll)
+            except RetriableError:
+                if not overdue:
+                    raise
+                standing = "failed"  # packages are thrown away after some days
+        if standing != "done":
             log.warning("export lost", extra={"table": self._told.table, "standing": standing})
             poll.expired = True
         del self._place.running[company]
