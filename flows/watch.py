@@ -87,7 +87,9 @@ class Watch:
                 ThreadPoolExecutor(POLLS, "poll") as polls,
                 stations(run, len(self.maps), worklist) as posts,
             ):
-                vigil = Vigil(session, self.maps, self.companies, worklist, polls, time.monotonic)
+                vigil = Vigil(
+                    session, self.maps, self.companies, worklist, polls, time.monotonic, session.pace
+                )
                 look_at = 0.0
                 while (now := time.monotonic()) < end:
                     if now >= look_at:

@@ -103,6 +103,7 @@ def _batch(client: Client, kind: Kind, gets: Sequence[Get]) -> list[Part]:
             "$batch",
             headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
             body=body,
+            operations=len(open_),
         )
         read = read_parts(answer.headers.get("content-type", ""), answer.content)
         if read is None:

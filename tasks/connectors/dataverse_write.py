@@ -154,6 +154,7 @@ class BulkCreate:
                 headers={"Content-Type": "application/json"},
                 body=body,
                 resend="unread",
+                operations=len(operations),
             )
         except Unsent as error:
             return [Outcome("unsent", error=unanswered(error))] * len(operations)

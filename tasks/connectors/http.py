@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urljoin
 
 import msgspec
@@ -58,6 +58,22 @@ class LostAnswer(RetriableError):
 
 class Unsent(RetriableError):
     """A request surely had no effect: no connection, or turned away unread until patience ran out."""
+
+
+class OverBudget(Unsent):
+    """Our own share of the service's limits is used up: nothing was sent, and nothing is to be before `retry_after`."""
+
+
+class Allowance(Protocol):
+    """What may be asked of the service; told of each request."""
+
+    def take(self, operations: int) -> None:
+        """Called before a request leaves; raises `OverBudget` where it must not."""
+        ...
+
+    def spent(self, seconds: float) -> None:
+        """Called when it has been answered."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,7 @@ class Client:
         self._sleep = sleep
         self._verify = verify
         self._on_request = on_request
+        self.allowance: Allowance | None = None
         self.together: Together | None = None
         """Where set, what several threads read or write at the same moment goes out as one."""
         self._tokens = Tokens(credential, scope, clock=clock, fetched=lambda: self.log.note("token"))
@@ -151,10 +168,12 @@ class Client:
         body: bytes | None = None,
         resend: Resend = "always",
         decoder: msgspec.json.Decoder[Any] | None = None,
+        operations: int = 1,
     ) -> Answer:
         """Send until there is an answer worth having.
 
         Args:
+            operations: rows that it reads or writes one by one, as the service counts them for the day's limit.
             url: absolute or below the service's root, percent-encoded.
             decoder: for the body of a success; a body that it can't read counts as a lost answer.
 
@@ -174,8 +193,8 @@ class Client:
             attempt += 1
             try:
                 token = self._tokens.current()
-                answer = self._once(kind, method, url, path, token, headers, body, decoder)
-            except FatalError:
+                answer = self._once(kind, method, url, path, token, headers, body, decoder, operations)
+            except (FatalError, OverBudget):
                 raise
             except RetriableError as error:
                 if isinstance(error, LostAnswer) and resend != "always":
@@ -224,6 +243,7 @@ class Client:
         headers: Mapping[str, str] | None,
         body: bytes | None,
         decoder: msgspec.json.Decoder[Any] | None,
+        operations: int,
     ) -> Answer:
         with self._quiet:
             quiet = self._quiet_until - self.clock()
@@ -232,6 +252,8 @@ class Client:
         with self.gate:
             if self._on_request is not None:
                 self._on_request(kind, method, path)
+            if self.allowance is not None:
+                self.allowance.take(operations)
             started = time.perf_counter()
             try:
                 response = self._session.request(
@@ -279,6 +301,8 @@ class Client:
         service_id: str,
     ) -> None:
         seconds = time.perf_counter() - started
+        if self.allowance is not None:
+            self.allowance.spent(seconds)
         sent = len(body) if body else 0
         self.log.note(kind, sent=sent, received=len(content), seconds=seconds)
         logger.debug(

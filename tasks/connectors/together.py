@@ -23,11 +23,13 @@ class _Group:
     """What goes out as one.
 
     Attributes:
+        working: how many of those who asked may ask again soon.
         answers: one for each that asked; an exception is raised in its thread.
     """
 
     asked: list[Any] = field(default_factory=list)
     size: int = 0
+    working: int = 0
     answers: list[Any] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -76,26 +78,21 @@ class Together:
             size: operations that it stands for.
             send: sends what all asked for; an answer, or an exception, for each.
         """
-        working = getattr(self._here, "working", False)
-        if working:
-            self._count(-1)
-        try:
-            group, place, first = self._join(kind, size, asked)
-            if first:
-                try:
-                    self._wait(kind, group)
-                    group.answers = list(send(group.asked))
-                except BaseException as error:
-                    self._close(kind, group)
-                    group.answers = [error] * len(group.asked)
-                    raise
-                finally:
-                    group.done.set()
-            else:
-                group.done.wait()
-        finally:
-            if working:
-                self._count(1)
+        group, place, first = self._join(kind, size, asked)
+        if first:
+            try:
+                self._wait(kind, group)
+                group.answers = list(send(group.asked))
+            except BaseException as error:
+                group.answers = [error] * len(group.asked)
+                raise
+            finally:
+                self._close(kind, group)
+                # all at once: the first of them to go on must not think that it's the only one
+                self._count(group.working)
+                group.done.set()
+        else:
+            group.done.wait()
         answer = group.answers[place]
         if isinstance(answer, BaseException):
             raise answer
@@ -111,6 +108,9 @@ class Together:
                 group = self._open[kind] = _Group()
             group.asked.append(asked)
             group.size += size
+            if getattr(self._here, "working", False):
+                group.working += 1
+                self._about_to_ask -= 1
             self._changed.notify_all()
             return group, len(group.asked) - 1, first
 

@@ -103,6 +103,7 @@ class BatchWrite:
                 headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
                 body=body,
                 resend="unread" if creates else "always",
+                operations=len(group),
             )
         except Unsent as error:
             self._settle(group, Outcome("unsent", error=unanswered(error)))

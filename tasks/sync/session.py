@@ -9,7 +9,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,6 +23,7 @@ from tasks.connectors.together import Together
 from tasks.state.leases import Lease, LeaseHeld
 from tasks.state.store import Store
 from tasks.sync import drift
+from tasks.sync.budget import Budget, budgets, withdraw
 from tasks.sync.companies import Companies
 from tasks.sync.connecting import connect
 from tasks.sync.keeping import Keeper
@@ -60,6 +61,7 @@ class Session:
     companies: Companies
     owner: str = field(default_factory=this_worker)
     keeper: Keeper | None = None
+    budgets: dict[SideName, Budget] = field(default_factory=dict)
     _together: Together | None = None
     _layouts: dict[str, tuple[Layout, int]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -88,13 +90,16 @@ class Session:
             fno, dataverse = fno or configured_fno, dataverse or configured_dataverse
         store = store or Store.open(settings.state_url)
         pair = store.pair(fno.environment, dataverse.environment)
-        return cls(
+        made = cls(
             settings, seams, catalogue, fno, dataverse, store, pair, store.secret(pair), Companies(dataverse)
         )
+        made.budgets = budgets(store, pair, settings, {"fno": fno, "dataverse": dataverse})
+        return made
 
     def close(self) -> None:
         """Give connections back; the session can't be used any more."""
         for side in (self.fno, self.dataverse):
+            withdraw(self.budgets, side)
             close = getattr(side, "close", None)
             if close is not None:
                 close()
@@ -199,6 +204,18 @@ class Session:
             return self._layouts[sync.name]
 
     # requests
+
+    def pace(self, side: SideName) -> float:
+        """By how much the polls of a side slow down, because its budget runs short; 1 = not at all."""
+        return self.budgets[side].pace if side in self.budgets else 1.0
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """For the length of a block an initial load is at work: the last part of the budgets is left to deltas."""
+        with ExitStack() as stack:
+            for each in self.budgets.values():
+                stack.enter_context(each.loading())
+            yield
 
     @contextmanager
     def gathering(self) -> Iterator[None]:

@@ -176,6 +176,23 @@ class Settings(ReceiverSettings):
     safety_seconds: float = Field(
         default=900, ge=60, description="Seconds between two scans of an entity whose feed can lose a change"
     )
+    budget_share: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="Our share of the limits of both services, of five minutes and of a day",
+    )
+    limit_requests: int = Field(
+        default=6000, ge=1, description="Requests that a service takes from us in five minutes"
+    )
+    limit_seconds: float = Field(
+        default=1200, gt=0, description="Seconds that it works on them in five minutes, all added up"
+    )
+    limit_day: int = Field(
+        default=500_000,
+        ge=1,
+        description="Rows a day that our licences entitle us to; each row of a batch counts",
+    )
     target_frozen: bool = Field(
         default=False, description="Declare that nobody else writes to Dataverse during the initial sync"
     )

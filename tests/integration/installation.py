@@ -13,6 +13,7 @@ from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
 from tasks.state.records import ConflictRecord, HistoryEntry, LaneRecord, Link, ParkedRow, WaitingRow
 from tasks.sync.approval import Held, approve
+from tasks.sync.budget import withdraw
 from tasks.sync.seams import Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
@@ -114,6 +115,8 @@ class Installation:
         )
 
     def close(self) -> None:
+        for side in (self.sides.fno, self.sides.dataverse):
+            withdraw(self.session.budgets, side)
         self.session.store.close()
 
     # the engine
