@@ -41,6 +41,10 @@ def test_a_delta_brings_changed_rows_once_by_version_and_deletes_last(dataverse:
     dataverse("PATCH", f"accounts({second})", {"name": "B2"})
     found, link = delta(dataverse, link)
     assert found == ["A1", "B2", third]
+    for name in ("A2", "A3"):
+        dataverse("PATCH", f"accounts({first})", {"name": name})
+    found, link = delta(dataverse, link)
+    assert found == ["A3"]
     assert delta(dataverse, link)[0] == []
 
 
