@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from mappings.errors import FatalError
 from tasks.state.records import InboxEntry, LaneRecord, ParkedRow, Side
 from tasks.state.store import Store
+from tasks.sync.rewound import parted
 
 SAMPLE = 10
 """Keys shown of the rows that are held."""
@@ -84,13 +85,14 @@ def approve(
                     pair, map, each.company, "running" if lane.initial == "done" else "initializing"
                 )
             rows = tx.parked(pair, map, each.company, "held_delete")
-            tx.put_inbox([InboxEntry(pair, map, each.company, row.side, row.row, "upsert") for row in rows])
+            tx.put_inbox([InboxEntry(pair, map, each.company, row.side, row.row, "missing") for row in rows])
     return waiting
 
 
 def _stopped(lane: LaneRecord, map: str | None, company: str | None) -> bool:
     return (
         lane.state == "error"
+        and not parted(lane)
         and (map is None or lane.map == map)
         and (company is None or lane.company == company)
     )

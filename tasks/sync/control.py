@@ -16,6 +16,7 @@ from mappings.selection import choose
 from tasks.state.records import LaneRecord, LaneStatus
 from tasks.state.store import Store, Transaction
 from tasks.sync.mode import MODES
+from tasks.sync.rewound import parted
 
 Backlog = Literal["catch-up", "live-first", "discard"]
 """What becomes of the changes that came while a lane was paused: first of all, behind what comes now, or nothing."""
@@ -122,7 +123,7 @@ def stop(store: Store, catalogue: Catalogue, lanes: Sequence[LaneRecord]) -> lis
     moved = []
     with store.unfenced() as tx:
         for lane in _now(tx, lanes):
-            if lane.state == "not_running":
+            if lane.state == "not_running" or parted(lane):
                 moved.append(_unchanged(lane))
                 continue
             tx.clear_inbox(lane.pair, lane.map, lane.company)
@@ -139,11 +140,14 @@ def refuse_start(lane: LaneRecord, mode: str | None) -> None:
     """May an initial sync begin here?
 
     Raises:
-        FatalError: the lane is paused; or it was stopped, and nobody said in which mode it is to start again.
+        FatalError: the lane is paused; or it was stopped, or a system went back in time, and nobody said in which mode it
+            is to start again.
     """
     named = f"{lane.map!r}" + (f", company {lane.company}," if lane.company else "")
     if lane.state == "paused":
         raise FatalError(f"{named} is paused", code="paused", remedy="`dualflow resume` lets it go on")
+    if parted(lane) and mode is None:
+        raise FatalError(f"{named} has to be paired anew: {lane.reason}", code="choose_mode")
     if lane.state == "not_running" and lane.updated_at is not None and mode is None:
         raise FatalError(
             f"{named} was stopped: both sides have gone on without each other since",

@@ -21,6 +21,7 @@ from tasks.sync.handover import handed_over
 from tasks.sync.intents import Layouts
 from tasks.sync.lane import Lane
 from tasks.sync.listeners import Listeners
+from tasks.sync.rewound import highest, is_older, look_again, stop_all, went_back
 
 log = logging.getLogger("dualflow.feeds")
 
@@ -51,6 +52,7 @@ def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
                 table=told.table,
                 token=token,
                 state=told.state,
+                high_version=highest(cursor.high_version if cursor else None, token),
                 polled_at=now,
             )
         )
@@ -84,7 +86,7 @@ def peek_dataverse(told: Listeners, cursor: Cursor | None) -> Peeked | None:
         first = next(pages, None)
     except TokenExpired:
         return None
-    if first is None:
+    if first is None or went_back(cursor, first.token):
         return None
     fresh = lane.seams.now() - cursor.polled_at < RENEWED
     return Peeked(
@@ -102,10 +104,15 @@ def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) 
     """
     lane = told.lanes[0]
     poll = Poll(told.table, "change_tracking", errors=list(told.errors))
-    if open_dataverse_cursor(told, lane, lease):
-        return scan_dataverse(told, lease)
+    with lane.store.read() as state:
+        before = state.cursor(lane.pair, "dataverse", told.table)
+    fresh = open_dataverse_cursor(told, lane, lease)
     with lane.store.read() as state:
         cursor = state.cursor(lane.pair, "dataverse", told.table)
+    if fresh:
+        if cursor is not None and went_back(before, cursor.token):
+            stop_all(lane.store, lane.pair, "dataverse", told.table)
+        return scan_dataverse(told, lease)
     if cursor is None or cursor.token is None:
         raise FatalError(
             f"the feed of {told.table} lost its token", code="cursor", remedy="run the delta sync again"
@@ -124,6 +131,8 @@ def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) 
             entries += _route_deleted(routers, deleted)
             poll.seen += len(page.changes)
             poll.named += len(entries)
+            if went_back(cursor, page.token):
+                stop_all(lane.store, lane.pair, "dataverse", told.table)
             _brake(routers, lease)
             with lane.store.transaction(lease) as tx:
                 if confirmed:
@@ -132,11 +141,16 @@ def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) 
                     tx.put_inbox(entries)
                 if page.token is not None:
                     now = lane.seams.now()
-                    tx.save_cursor(replace(cursor, token=page.token, state=told.state, polled_at=now))
+                    high = highest(cursor.high_version, page.token)
+                    tx.save_cursor(
+                        replace(cursor, token=page.token, state=told.state, high_version=high, polled_at=now)
+                    )
     except TokenExpired:
         log.warning("change token expired", extra={"table": told.table})
         with lane.store.transaction(lease) as tx:
-            tx.save_cursor(replace(cursor, token=None))
+            tx.save_cursor(
+                replace(cursor, token=None, high_version=highest(cursor.high_version, cursor.token))
+            )
         scanned = poll_dataverse(told, lease)
         scanned.expired = True
         return scanned
@@ -159,6 +173,14 @@ def _route_dataverse(
     echoes: dict[Router, list[tuple[Link, Row]]] = {}
     changed: dict[Router, list[tuple[Link, Row]]] = {}
     unlinked: list[Row] = []
+    suspects = [
+        link
+        for id_, row in zip(ids, rows, strict=True)
+        for link in links.get(id_, [])
+        if is_older(row, link) and (link.map, link.company) in by_lane
+    ]
+    if suspects and look_again(lane, suspects):
+        stop_all(lane.store, lane.pair, "dataverse", table)
     for id_, row in zip(ids, rows, strict=True):
         own = links.get(id_, [])
         if not own:

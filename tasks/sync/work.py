@@ -22,6 +22,7 @@ from tasks.sync.listeners import listeners
 from tasks.sync.mode import Mode
 from tasks.sync.polling import due_scans, feeds_of, loaded, poll_feed
 from tasks.sync.resuming import work_off
+from tasks.sync.rewound import forget, parted
 from tasks.sync.session import Session
 
 
@@ -81,10 +82,12 @@ def _initial_lane(
 ) -> None:
     with lane.store.read() as state:
         before = state.lane(lane.pair, lane.map.name, lane.company)
-    if before.state == "error":
+    if before.state == "error" and not parted(before):
         return  # whoever sets it going again says so; starting over is no way around that
     refuse_start(before, mode)
     chosen = Mode.initial(lane.map, mode, session.settings.master)
+    if parted(before):
+        forget(lane, lease)
     # request and answer begin with the first event: what stands there now is over
     connection = InitialSync(lane, lease, chosen, progress) if lane.map.initial else None
     # tokens before Dataverse's rows: what changes while we read is then named by the feed
