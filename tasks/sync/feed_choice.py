@@ -18,10 +18,9 @@ from mappings.model import Map
 from tasks.connectors.packages import Exports
 from tasks.connectors.virtual import PREFIX, ShowsVirtual, VirtualEntity
 from tasks.state.records import Cursor
+from tasks.sync.feed_kinds import CHOICE
 from tasks.sync.session import Session
 
-CHOICE = "choice"
-"""Name under which the state notes which feed serves an entity set."""
 PROJECT = "dualflow-"
 """Begin of the name of an export project that is found by itself; the entity set follows."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import Literal
 
 from mappings.errors import FatalError
 from mappings.metadata import SideName
@@ -22,6 +21,7 @@ from tasks.sync.feed_choice import offers_of
 from tasks.sync.feed_dataverse import peek_dataverse, poll_dataverse, scan_dataverse
 from tasks.sync.feed_events import poll_events
 from tasks.sync.feed_export import poll_export
+from tasks.sync.feed_kinds import LOSSY, TIMES, Kind
 from tasks.sync.feed_modified import poll_modified
 from tasks.sync.feed_row_version import peek_row_version, poll_row_version
 from tasks.sync.feeds import Poll, feed_lease
@@ -29,8 +29,6 @@ from tasks.sync.fno_told import compare_late, scan_set, told_of
 from tasks.sync.listeners import begun, begun_in, listeners, listening
 from tasks.sync.resuming import bound
 from tasks.sync.session import Session
-
-Kind = Literal["change_tracking", "row_version", "data_events", "modified", "export", "scan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +58,8 @@ class Feed:
     why: str = ""
 
 
-TIMES: dict[Kind, tuple[float, float, float]] = {
-    "change_tracking": (1.0, 0.5, 30.0),
-    "row_version": (1.0, 0.5, 30.0),
-    "data_events": (1.0, 0.2, 5.0),
-    "modified": (2.0, 1.0, 60.0),
-    "export": (300.0, 150.0, 900.0),
-    "scan": (60.0, 60.0, 600.0),
-}
-"""Lag, floor and ceiling of each feed, in seconds."""
-
 EVENTS = 100
 """Notices of a Dataverse table that one poll settles; there is hardly ever more than one."""
-
-LOSSY = frozenset({"data_events", "modified", "export"})
-"""Feeds that see no deletes, or can lose a change altogether."""
 
 
 def feeds_of(session: Session, maps: Sequence[Map], companies: Sequence[str] | None = None) -> list[Feed]:
