@@ -211,6 +211,15 @@ class Service(uvicorn.Server):
             scheme = "https" if self.config.is_ssl else "http"
             self._ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}")
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        """End: what is under way is answered; idle connections are cut, TLS would wait for their peers' consent."""
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            transport = getattr(connection, "transport", None)
+            if transport is not None and (cycle is None or cycle.response_complete):
+                transport.abort()
+        await super().shutdown(sockets)
+
 
 def serve(receiver: Receiver, settings: ReceiverSettings, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are answered.
