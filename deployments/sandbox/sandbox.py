@@ -30,6 +30,7 @@ from deployments.sandbox.messages import Request, Response, encode
 from deployments.sandbox.notifications import Notifications
 from deployments.sandbox.schema.alter import altered
 from deployments.sandbox.schema.model import Schema
+from deployments.sandbox.schema.virtual import set_of
 from deployments.sandbox.store.index import Row
 from deployments.sandbox.store.store import Snapshot, Store
 from deployments.sandbox.switches import Switches
@@ -111,6 +112,9 @@ class Sandbox:
             # delta tokens end with the schema that they were given for
             self.dataverse.tracking.voided[name] = self.store.next_version()
             system.forget_messages(self.store, self.schema.dataverse[name].logical)
+        else:
+            shown = set_of(self.schema.fno[name].entity)
+            self.dataverse.tracking.voided[shown] = self.store.next_version()
         self._use(schema)
         self._fill()
 

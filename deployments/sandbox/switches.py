@@ -21,6 +21,8 @@ class Switches:
     # Dataverse, open points
     upsert_multiple_status: Literal[200, 204] = 204
     tracking_retention_days: float = 7
+    row_version_tracking: bool = True
+    """False: F&O's configuration key for it is off, so no virtual table can be tracked from now on."""
     virtual_retention_days: float = 10
     """How long tokens of virtual tables of F&O live."""
     virtual_record_id: Literal["little", "big"] = "little"

@@ -125,6 +125,27 @@ def test_an_entity_that_does_not_qualify_says_why(services: Services, dataverse:
     assert listed["CustomerGroups"]["qualifies"] and not listed["CustomersV3"]["qualifies"]
 
 
+def test_nothing_can_be_tracked_without_the_configuration_key_or_the_integration(
+    services: Services, dataverse: Dataverse
+) -> None:
+    services.switch(row_version_tracking=False)
+    with pytest.raises(Refused, match="configuration key"):
+        generate(services, "CustomerGroups")
+    services.alter("dataverse", CATALOGUE, gone=True)
+    assert dataverse("GET", CATALOGUE).status_code == 404
+    assert dataverse("GET", GROUPS).status_code == 404
+    services.reset()
+    assert dataverse("GET", CATALOGUE).status_code == 200
+
+
+def test_a_change_of_the_entity_voids_the_token(services: Services, dataverse: Dataverse) -> None:
+    generate(services, "CustomerGroups")
+    link = dataverse("GET", f"{GROUPS}?$select=mserp_customergroupid", **TRACK).json()["@odata.deltaLink"]
+    services.alter("fno", "CustomerGroups", columns={"New": {"kind": "text"}})
+    assert code(dataverse("GET", link)) == (400, "0x80044352")
+    assert dataverse("GET", f"{GROUPS}?$select=mserp_new", **TRACK).status_code == 200
+
+
 def test_tokens_of_virtual_tables_live_ten_days(services: Services, dataverse: Dataverse) -> None:
     generate(services, "CustomerGroups")
     link = dataverse("GET", GROUPS, **TRACK).json()["@odata.deltaLink"]

@@ -76,7 +76,8 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
             version="1.0.0.0",
             installedon="2020-01-01T00:00:00Z",
         )
-    for entity in rows.schema.fno.values():
+    listed = rows.schema.fno.values() if CATALOGUE in rows.schema.dataverse else ()
+    for entity in listed:
         _put(
             rows,
             CATALOGUE,

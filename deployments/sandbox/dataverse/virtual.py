@@ -202,6 +202,11 @@ def check_catalogue(rows: Rows, context: Context, row: Row, old: Row | None) -> 
         row["mserp_refresh"] = False
     if not row[TRACKED] or (old is not None and old[TRACKED]):
         return
+    if not rows.switches.row_version_tracking:
+        raise errors.aborted(
+            f"Change tracking can't be enabled for {row[NAME]} because the configuration key 'Sql row version "
+            "change tracking' is not enabled."
+        )
     untracked = _untracked(rows.schema.fno)
     reason = untracked.get(row[NAME])
     if reason:
