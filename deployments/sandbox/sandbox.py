@@ -7,6 +7,8 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -157,6 +159,7 @@ class Sandbox:
         response: Response | None = None
         try:
             response = await self._answer(side, request)
+            response.headers["Date"] = _date(int(self.store.clock() + self.switches.clock_offset(side)))
             return response
         finally:
             self.trace.note(side, request, response.status if response else 0, started, self.store.clock())
@@ -362,6 +365,12 @@ def _blanks(schema: Schema, switches: Switches) -> dict[tuple[Host, str], Row]:
     }
     blanks.update({("fno", entity.set): fno_blank_row(entity) for entity in schema.fno.values()})
     return blanks
+
+
+@lru_cache(maxsize=8)
+def _date(seconds: int) -> str:
+    """A time as HTTP headers have it."""
+    return formatdate(seconds, usegmt=True)
 
 
 def _is_batch(request: Request) -> bool:

@@ -130,6 +130,10 @@ class Switches:
     latency_batch_operation: float = 0
     latency_request: float = 0
 
+    def clock_offset(self, side: str) -> float:
+        """Seconds that a side's clock is ahead of this machine's."""
+        return self.fno_clock_offset if side == "fno" else self.dataverse_clock_offset
+
     def set(self, changes: dict[str, Any]) -> None:
         """Set switches by name.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from tests.local_services import Services
-from tests.sandbox.given import Fno, infolog
+from tests.sandbox.given import Dataverse, Fno, infolog
 
 HOUR = 3600
 PATH = "CustomersV3(dataAreaId='usmf',CustomerAccount='US-1')?cross-company=true"
@@ -41,3 +42,12 @@ def test_the_time_filters_and_nobody_sets_it(services: Services, fno: Fno) -> No
     assert [row["CustomerAccount"] for row in found] == ["US-2"]
     refused = fno("PATCH", PATH, {"ModifiedDateTime1": "2020-01-01T00:00:00Z"})
     assert refused.status_code == 400 and "does not allow editing" in infolog(refused)
+
+
+def test_answers_carry_the_time_of_the_side_that_speaks(
+    services: Services, dataverse: Dataverse, fno: Fno
+) -> None:
+    services.switch(fno_clock_offset=-HOUR, dataverse_clock_offset=HOUR)
+    for side, ahead in ((fno, -HOUR), (dataverse, HOUR)):
+        told = parsedate_to_datetime(side("GET", "").headers["Date"]).timestamp()
+        assert abs(told - time.time() - ahead) < 60
