@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -35,9 +37,14 @@ COLUMNS = {
     "not kept": "not_kept",
 }
 
+FEEDS = ("maps", "side", "feed", "lag", "heard", "scanned", "why")
+
 
 def status(
     every: Annotated[bool, typer.Option("--all", help="Also the lanes where nothing is left to do.")] = False,
+    feeds: Annotated[
+        bool, typer.Option("--feeds", help="What tells of changes in each map's tables, why, how soon.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the maps' states, what waits, is parked or in conflict, each feed's age, the last runs.
@@ -57,10 +64,10 @@ def status(
             tuple(COLUMNS),
             [[getattr(lane, name) for name in COLUMNS.values()] for lane in busy],
         )
-        oldest = [feed for feed in found.feeds if feed.seconds is not None]
-        if oldest:
-            ages = sorted(feed.seconds or 0 for feed in oldest)
-            console().print(f"{len(found.feeds)} feeds, asked {ages[0]:,.0f} to {ages[-1]:,.0f} seconds ago")
+        if feeds:
+            table("Feeds", tuple(FEEDS), [_feed(feed) for feed in found.feeds])
+        else:
+            _summary(found.feeds)
         table(
             "Last runs",
             ("run", "kind", "started", "seconds", "verdict"),
@@ -75,6 +82,26 @@ def status(
     emit(found.to_json(), as_json, show)
     if found.findings:
         leave(FINDINGS)
+
+
+def _feed(feed: Any) -> list[object]:
+    return [
+        ", ".join(feed.maps),
+        "F&O" if feed.side == "fno" else "Dataverse",
+        feed.feed,
+        f"{feed.lag:,.0f} s",
+        "" if feed.seconds is None else f"{feed.seconds:,.0f} s ago",
+        "" if feed.scanned is None else f"{feed.scanned:,.0f} s ago",
+        feed.why if feed.scan in ("", "ready") else f"{feed.why} ({feed.scan})",
+    ]
+
+
+def _summary(feeds: Sequence[Any]) -> None:
+    """One line a kind of feed: how many tables it serves, how soon it tells of a change."""
+    kinds = Counter((feed.side, feed.feed, feed.lag) for feed in feeds)
+    for (side, kind, lag), number in sorted(kinds.items()):
+        name = "F&O" if side == "fno" else "Dataverse"
+        console().print(f"{name}: {number} feed{'s'[: number != 1]} by {kind}, {lag:,.0f} s to expect")
 
 
 def _to_do(lane: Any) -> bool:

@@ -25,6 +25,8 @@ from tasks.sync.rewound import highest, is_older, look_again, stop_all, went_bac
 
 log = logging.getLogger("dualflow.feeds")
 
+EXPIRED = "token_expired"
+"""State of the cursor of a scan that made up for a void token."""
 RENEWED = timedelta(minutes=1)
 """How old the token of a quiet table may grow before the state gets a newer one: they are good for days."""
 
@@ -153,6 +155,11 @@ def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) 
             )
         scanned = poll_dataverse(told, lease)
         scanned.expired = True
+        now = lane.seams.now()
+        with lane.store.transaction(lease) as tx:
+            tx.save_cursor(
+                Cursor(lane.pair, "dataverse", told.table, state=EXPIRED, polled_at=now, feed="scan")
+            )
         return scanned
     return poll
 

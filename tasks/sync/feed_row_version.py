@@ -19,6 +19,7 @@ from tasks.connectors.side import Change, ChangePage, Row, TokenExpired
 from tasks.connectors.virtual import column_of, record_of
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor
+from tasks.sync.feed_dataverse import EXPIRED
 from tasks.sync.feeds import Poll
 from tasks.sync.fno_names import Named, route
 from tasks.sync.fno_told import Told, compare_late, forgotten, told_of
@@ -29,9 +30,6 @@ from tasks.sync.session import Session
 log = logging.getLogger("dualflow.feeds")
 
 FEED = "row_version"
-EXPIRED = "token_expired"
-"""State of the cursor of a scan that made up for a void token."""
-
 RENEWED = timedelta(minutes=1)
 """How old the token of a quiet table may grow before the state gets a newer one."""
 SAMPLES = 20

@@ -266,13 +266,13 @@ JOBS = "Compensation job type"
 
 @pytest.fixture
 def stamped(services: Services, fed: Feeding, whole: Catalogue) -> Fed:
-    services.switch(fno_clock_offset=-30)
+    services.switch(fno_clock_offset=-90)
     services.load("fno", "JobTypes", [{"JobTypeId": f"J{n}", "Description": f"Job {n}"} for n in range(5)])
     return fed(catalogue=whole, maps=(JOBS,))
 
 
 def test_modified_times_name_what_was_stamped_by_the_clock_of_f_and_o(stamped: Fed) -> None:
-    """Its clock is half a minute behind ours."""
+    """Its clock is a minute and a half behind ours."""
     feed = stamped.feed("JobTypes")
     assert (feed.kind, feed.source) == ("modified", "System_ModifiedDateTime")
     poll_feed(stamped.session, feed)
