@@ -72,6 +72,15 @@ class ConflictReads(Session):
         query = query.where(_of(conflict, pair, map=map, company=company, status=status, kind=kind))
         return int(self._connection.execute(query).scalar_one())
 
+    def count_rows(self, pair: int, map: str, company: str, kind: ConflictKind) -> int:
+        """Number of rows about which such conflicts are on record."""
+        query = select(func.count(conflict.c.key.distinct()))
+        return int(
+            self._connection.execute(
+                query.where(_of(conflict, pair, map=map, company=company, kind=kind))
+            ).scalar_one()
+        )
+
     def history(
         self,
         pair: int,

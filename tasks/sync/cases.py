@@ -41,6 +41,7 @@ class Case:
         claims: How many rows of the other side claim this row's key, where several do.
         elsewhere: Another case of the batch is about this very row, or another map that shares it.
         claimed: Map and key of the row of another map that has the Dataverse row.
+        abroad: Id of another company that the paired Dataverse row names by now.
         taken: Name of the row that the only counterpart with this key is linked to already.
     """
 
@@ -62,15 +63,16 @@ class Case:
     taken: str = ""
     elsewhere: bool = False
     claimed: tuple[str, str] | None = None
+    abroad: str = ""
 
     @property
     def disputed(self) -> bool:
         """Is it open which rows belong together? Then nothing is written before a person has settled it."""
-        return bool(self.rival or self.claims or self.taken or self.elsewhere or self.claimed)
+        return bool(self.rival or self.claims or self.taken or self.elsewhere or self.claimed or self.abroad)
 
     def search_again(self) -> None:
         """Forget what a search by key found: the row is about to be read again."""
-        self.searched, self.claims, self.taken, self.claimed = False, 0, "", None
+        self.searched, self.claims, self.taken, self.claimed, self.abroad = False, 0, "", None, ""
 
 
 @dataclass(slots=True)
@@ -119,6 +121,7 @@ class Work:
     Attributes:
         open: (key, kind, unit) of the conflicts that this batch leaves for a person.
         chosen: (key, kind, unit) of the conflicts that a person decided → case, side to be written, places of the field pairs.
+        handed: Rows that lanes of other companies are told of.
         read_back: Places of the sends that were answered with no row; what the outcome has was read afterwards.
     """
 
@@ -145,6 +148,7 @@ class Work:
     unsettled: set[int] = field(default_factory=set)
     kept_parked: set[int] = field(default_factory=set)
     held: set[int] = field(default_factory=set)
+    handed: list[InboxEntry] = field(default_factory=list)
     bulk: bool = False
     error: FatalError | None = None
 

@@ -8,6 +8,7 @@ made again. Maps that share rows by declaration (`shares`) hold them together: w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mappings import filters as expressions
@@ -16,11 +17,16 @@ from tasks.connectors.side import Row
 from tasks.state.records import Link
 from tasks.sync.cases import Case, Comparison, Work
 from tasks.sync.diff import Decision
+from tasks.sync.feeds import entry
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.transform.filters import mask
 
 DELETING = frozenset({Decision.DELETE_DATAVERSE, Decision.RECREATE_FNO})
 """Decisions about a row that is gone from its own F&O entity."""
+
+
+LEAVING = DELETING | {Decision.DEACTIVATE, Decision.LET_GO}
+"""The same, and what a map may have made of it."""
 
 
 class Claims:
@@ -41,7 +47,7 @@ class Claims:
 
     def dispute(self, cases: Sequence[Case], comparison: Comparison) -> None:
         """Mark rows that are about to be linked although another map has them."""
-        if not self._others:
+        if not self._others and not self._lane.company:
             return
         id_column = self._lane.dataverse_table.id_column
         asked = [
@@ -56,11 +62,13 @@ class Claims:
             link = held.get(str(row[id_column]))
             if link is None:
                 continue
-            if self._shares(self._others[link.map]):
+            if link.map in self._others and self._shares(self._others[link.map]):
                 # a row that the partner brought: it is ours too where F&O has it in our entity, else it is no news
                 case.elsewhere = case.fno is None
             else:
-                case.claimed = (link.map, "/".join(link.key_text or ()) or str(link.dataverse_id))
+                name = "/".join(link.key_text or ()) or str(link.dataverse_id)
+                own = link.map == self._lane.map.name
+                case.claimed = (link.map, f"{name} of company {link.company}" if own else name)
         new = [(i, case) for i, case, _ in asked if case.fno is None and not case.disputed]
         if new and self._partners:
             places = list(self._lane.layout.key_pairs)
@@ -70,9 +78,9 @@ class Claims:
                 case.elsewhere = there
 
     def held(self, rows: Sequence[Row]) -> dict[str, Link]:
-        """Links of other maps that have some of these Dataverse rows, by id."""
+        """Links of other maps, and of other companies, that have some of these Dataverse rows, by id."""
         lane = self._lane
-        if not rows or not self._others:
+        if not rows or not (self._others or lane.company):
             return {}
         ids = [str(row[lane.dataverse_table.id_column]) for row in rows]
         with lane.store.read() as state:
@@ -81,9 +89,14 @@ class Claims:
             id_: link
             for id_, of_row in links.items()
             for link in of_row
-            if link.map in self._others and link.state != "detached"
+            if self._is_others(link) and link.state != "detached"
         }
         return self._standing(found)
+
+    def _is_others(self, link: Link) -> bool:
+        return link.map in self._others or (
+            link.map == self._lane.map.name and link.company != self._lane.company
+        )
 
     def _standing(self, found: Mapping[str, Link]) -> dict[str, Link]:
         """Without those whose own map's filter no longer takes the row: it is being handed over."""
@@ -93,7 +106,8 @@ class Claims:
             by_map.setdefault(link.map, []).append(id_)
         standing: dict[str, Link] = {}
         for name, ids in by_map.items():
-            text = self._others[name].dataverse.filter
+            # given to another company it still is the row of its link, whatever the filter says
+            text = self._others[name].dataverse.filter if name in self._others else None
             if text is None:
                 standing.update((id_, found[id_]) for id_ in ids)
                 continue
@@ -106,6 +120,22 @@ class Claims:
                 (id_, found[id_]) for (id_, _), taken in zip(there, verdicts, strict=True) if taken
             )
         return standing
+
+    def emigrated(self, work: Work) -> None:
+        """Leave rows to another company that were given to it, when they are gone from this company's F&O."""
+        lane, column = self._lane, self._lane.company_value
+        if column is None:
+            return
+        for i, decision in enumerate(work.decisions):
+            row = work.cases[i].dataverse
+            now = row.get(column) if row is not None else None
+            if decision not in LEAVING or row is None or now is None or now == lane.company_id:
+                continue
+            work.decisions[i] = Decision.UNLINK
+            company = (lane.companies.code_of(str(now)) or "").lower()
+            if company in lane.settings.companies:
+                told = entry(lane, "dataverse", str(row[lane.dataverse_table.id_column]), "upsert")
+                work.handed.append(replace(told, company=company))
 
     # shared rows
 

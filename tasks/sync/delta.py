@@ -7,13 +7,17 @@ from collections.abc import Sequence, Set
 from itertools import count
 
 from tasks.state.leases import Lease
-from tasks.state.records import InboxEntry, LaneRecord, Link
+from tasks.state.records import InboxEntry, LaneRecord, Link, Side
+from tasks.sync.cases import fno_address
 from tasks.sync.engine import Engine
-from tasks.sync.feeds import entry, link_name
+from tasks.sync.feeds import LINK, entry, link_name
 from tasks.sync.gather import gather
 from tasks.sync.lane import Lane
 
 log = logging.getLogger("dualflow.delta")
+
+LISTED = 200
+"""Listed rows that are looked for when new ones come."""
 
 BEHIND = 10
 """Batches that a lane which resumes live first works through before its feeds are asked again."""
@@ -30,6 +34,7 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
     woken = wake(lane, lease)
     looked_at = 0
     left_alone: set[tuple[str, str]] = set()
+    looked_for = False
     for batch in count():
         with lane.store.read() as state:
             record = state.lane(lane.pair, lane.map.name, lane.company)
@@ -63,11 +68,39 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
                     gone = {(e.side, e.row) for e in idle}
                     tx.stop_waiting(lane.pair, lane.map.name, lane.company, gone)
                     tx.unpark(lane.pair, lane.map.name, lane.company, gone)
+        if not looked_for and any(case.link is None and case.fno is not None for case in cases):
+            looked_for = True
+            forget_renamed(lane, lease)
         if cases:
             moving = engine.process_until_settled(cases)
             left_alone.update((e.side, e.row) for e in moving)
         lane.store.renew(lease)
     return looked_at
+
+
+def forget_renamed(lane: Lane, lease: Lease) -> None:
+    """Take off the lists what F&O has no more under that name.
+
+    A row that was never written has no link that could tell its rename: it comes as a new one, and the old name leads nowhere.
+    """
+    with lane.store.read() as state:
+        parked = state.parked(lane.pair, lane.map.name, lane.company, limit=LISTED)
+        few = state.count_waiting(lane.pair, lane.map.name, lane.company) <= LISTED
+        waiting = state.waiting(lane.pair, lane.map.name, lane.company) if few else []
+    names = {row.row for row in parked if row.side == "fno" and row.kind != "held_delete"}
+    names |= {row.row for row in waiting if row.side == "fno"}
+    listed = sorted(name for name in names if not name.startswith(LINK))
+    if not listed:
+        return
+    addresses = [fno_address(lane.map.fno.key, name) for name in listed]
+    rows = lane.fno.read(lane.map.fno.set, addresses, list(lane.map.fno.key))
+    gone: set[tuple[Side, str]] = {
+        ("fno", name) for name, row in zip(listed, rows, strict=True) if row is None
+    }
+    if gone:
+        with lane.store.transaction(lease) as tx:
+            tx.stop_waiting(lane.pair, lane.map.name, lane.company, gone)
+            tx.unpark(lane.pair, lane.map.name, lane.company, gone)
 
 
 def wake(lane: Lane, lease: Lease, but: Set[tuple[str, str]] = frozenset()) -> set[tuple[str, str]]:

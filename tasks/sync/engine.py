@@ -110,6 +110,7 @@ class Engine:
         self.claims.spare(work)
         if self.evidence.judge(work):
             return self._decide(cases)
+        self.claims.emigrated(work)
         return work
 
     @property
@@ -171,6 +172,9 @@ class Engine:
             return
         if case.claims:
             self.notes.park_ambiguous(work, i, case.claims)
+            return
+        if case.abroad:
+            self.notes.park_abroad(work, i, case.abroad)
             return
         if case.taken:
             if case.attempts == 0:
@@ -256,7 +260,7 @@ class Engine:
             for unit in given_up(link.kept, now):
                 if found.drift[place, unit]:
                     found.to_dataverse[place, unit] = found.to_fno[place, unit] = False
-                    found.open[place, unit] = True
+                    found.drift[place, unit], found.open[place, unit] = False, True
                     self.notes.park_not_kept(work, i, unit)
 
     # written

@@ -65,7 +65,8 @@ def cases_of_key(engine: Engine, parts: Sequence[str]) -> list[Case]:
         link = state.links_by_key(lane.pair, lane.map.name, lane.company, [key]).get(key)
     entries = []
     if link is not None:
-        entries.append(entry(lane, "fno", link_name(link), "upsert"))
+        # as a scan names what it did not find: what is gone is told as gone
+        entries.append(entry(lane, "fno", link_name(link), "missing"))
     entries += [entry(lane, "fno", fno_name(lane.map.fno.key, row), "upsert") for row in _in_fno(lane, parts)]
     id_column = lane.dataverse_table.id_column
     entries += [

@@ -13,6 +13,7 @@ from tasks.connectors.side import ServiceError
 from tasks.state.records import ParkedKind, ParkedRow
 from tasks.sync.cases import Case, Work, fno_name
 from tasks.sync.closed import closed_by
+from tasks.sync.fields import meant
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.transform.canonical import Problem
 
@@ -146,7 +147,7 @@ class Listing:
         Args:
             children: of a delete: how many rows of which tables still name the row.
         """
-        name = "F&O" if side == "fno" else "Dataverse"
+        lane, name = self._lane, "F&O" if side == "fno" else "Dataverse"
         said = f"{name} refused the {kind}: {error.message if error else 'no reason given'}"
         if children:
             counted = ", ".join(f"{count} of {table}" for table, count in sorted(children.items()))
@@ -174,6 +175,7 @@ class Listing:
             error.code if error is not None and error.code else "refused",
             f"{self._about(work, i)}: {said}" + (f" (HTTP {error.status})" if error else ""),
             f"correct what {name} complains about; the row is tried again when it changes, or with `dualflow sync delta`",
+            field=meant(error.message, side, lane.layout.pairs) if error is not None else "",
         )
 
     def _closed(self, work: Work, i: int) -> str:
@@ -209,6 +211,20 @@ class Listing:
         )
         del case
 
+    def park_abroad(self, work: Work, i: int, company: str) -> None:
+        """A paired row whose company changed in Dataverse; nothing flows in either direction before that is settled."""
+        lane = self._lane
+        other = lane.companies.code_of(company) or company
+        self.park(
+            work,
+            i,
+            "company_changed",
+            f"{self._about(work, i)}: Dataverse now says company {other!r}, but F&O keeps the row in {lane.company!r}",
+            f"set the company back in Dataverse, or delete the row in F&O's {lane.company!r}, whereupon it is made in {other!r};"
+            " nothing is written before",
+            field=str(lane.map.dataverse.company),
+        )
+
     def park_key_taken(self, work: Work, i: int) -> None:
         """The other side has the key, but in a row that the map's filter leaves out."""
         sync = self._lane.map
@@ -233,7 +249,9 @@ class Listing:
             i,
             "claimed",
             f"{self._about(work, i)}: the row of {sync.dataverse.table} with this key belongs to {key!r} of map {other!r}",
-            f"give one of the two another number, or let both write the row: `shares: [{other}]` in map {sync.name!r}",
+            f"give one of the two another number, or let both write the row: `shares: [{other}]` in map {sync.name!r}"
+            if other != sync.name
+            else "set its company back in Dataverse, or delete the row in F&O that it belongs to",
         )
 
     def park_ambiguous(self, work: Work, i: int, hits: int) -> None:
@@ -259,18 +277,6 @@ class Listing:
             " don't count)",
             f"merge the two rows of {side}, or give one of them another key",
             kind="duplicate",
-        )
-
-    def park_not_kept(self, work: Work, i: int, unit: int) -> None:
-        """A service keeps undoing what we write."""
-        fields = self.fields([unit])
-        self.park(
-            work,
-            i,
-            "not_kept",
-            f"{self._about(work, i)}: {', '.join(fields)} was set right three times within a day and did not stay",
-            "look for a plug-in or process that sets this field, or take the field pair out of the map",
-            field=", ".join(fields),
         )
 
     def hold_delete(

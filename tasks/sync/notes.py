@@ -137,6 +137,19 @@ class Notes(Listing):
         if by_dataverse:
             self.conflict(work, i, kind, by_dataverse, "dataverse")
 
+    def park_not_kept(self, work: Work, i: int, unit: int) -> None:
+        """A service keeps undoing what we write."""
+        fields = self.fields([unit])
+        self.conflict(work, i, "not_kept", [unit], "", status="open", unit=fields[0])
+        self.park(
+            work,
+            i,
+            "not_kept",
+            f"{self._about(work, i)}: {', '.join(fields)} was set right three times within a day and did not stay",
+            "look for a plug-in or process that sets this field, or take the field pair out of the map",
+            field=", ".join(fields),
+        )
+
     # history
 
     def history(self, work: Work, i: int, action: str, side: str, pairs: Flags | None) -> None:

@@ -20,16 +20,28 @@ class Policy:
         self._map = lane.map
         self._mode = mode
         self._leaving = leaving
+        self._company = (lane.company_value, lane.company_id)
 
     def decide(self, case: Case, seen: tuple[bool, Seen, Seen]) -> Decision:
         """What is to be done about a row, before its values are compared."""
-        if case.disputed:
+        if case.disputed or self._is_abroad(case):
             return Decision.SKIP
         decision = self._bent(case, seen, PRESENCE.get(seen, Decision.SKIP))
         # a row that is gone, or left, moves nothing that the mode of this run doesn't let be written
         if decision in TO_DATAVERSE and not self._mode.update_dataverse:
             return Decision.SKIP
         return Decision.SKIP if decision in TO_FNO and not self._mode.update_fno else decision
+
+    def _is_abroad(self, case: Case) -> bool:
+        """Was the paired Dataverse row given to another company? F&O can't follow: there the company is the row's for good."""
+        column, own = self._company
+        if column is None or case.link is None or case.fno is None or case.dataverse is None:
+            return False
+        now = case.dataverse.get(column)
+        if now is None or now == own:
+            return False
+        case.abroad = str(now)
+        return True
 
     def _bent(self, case: Case, seen: tuple[bool, Seen, Seen], decision: Decision) -> Decision:
         sync, mode = self._map, self._mode

@@ -48,7 +48,7 @@ class Recorder(Noting):
             work.links = [case.link for case in work.cases]
         returned = self._returned(work)
         results = Results(work, self._lane)
-        results.merged()
+        results.merged(self._notes)
         clean: list[int] = []
         for k, (send, outcome) in enumerate(zip(work.sends, work.outcomes, strict=True)):
             if results.is_clean_create(send, outcome):
@@ -216,6 +216,8 @@ class Recorder(Noting):
             filled_in = results.filled_in()
             if filled_in:
                 tx.put_inbox([entry(lane, "fno", link_name(link), "upsert") for link in filled_in])
+            if work.handed:
+                tx.put_inbox(work.handed)
             if work.parked:
                 tx.park(work.parked)
             if work.waiting:

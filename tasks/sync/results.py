@@ -12,7 +12,7 @@ from tasks.connectors.side import Outcome
 from tasks.state.records import Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
-from tasks.sync.diff import Digests
+from tasks.sync.diff import Digests, Flags
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.links import LinkState, new_links, spelled
@@ -67,9 +67,12 @@ class Results:
 
     # decisions that need no answer
 
-    def merged(self) -> None:
+    def merged(self, notes: Notes) -> None:
         """Pairs, adoptions and settled intents of rows that stand on both sides."""
         work, lane = self.work, self.lane
+        for i in np.flatnonzero(work.comparison.normalized.any(axis=1)).tolist():
+            # written by somebody who could not hear the answer: told by what the service holds
+            self._normalized(notes, i, work.comparison.normalized[i])
         if work.merges is not None:
             unit_of = lane.directions.unit_of
             adopted = work.merges.adopt[:, unit_of]
@@ -247,9 +250,12 @@ class Results:
         source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
         other = send.pairs & (held != source)
         if other.any():
-            self.lane.counts.count(normalized=1)
-            units = sorted({int(self.lane.directions.unit_of[p]) for p in np.flatnonzero(other)})
-            notes.conflict(self.work, i, "normalized", units, "")
+            self._normalized(notes, i, other)
+
+    def _normalized(self, notes: Notes, i: int, pairs: Flags) -> None:
+        self.lane.counts.count(normalized=1)
+        units = sorted({int(self.lane.directions.unit_of[p]) for p in np.flatnonzero(pairs)})
+        notes.conflict(self.work, i, "normalized", units, "")
 
     def _link(self, i: int) -> Link:
         link = self.links[i]

@@ -11,6 +11,7 @@ from mappings.catalogue import Catalogue
 from tasks.state.records import ConflictKind, RunRecord
 from tasks.state.store import Store
 from tasks.sync.control import NAMES
+from tasks.sync.feed_status import FeedStatus, feeds_of_state
 
 QUIET = 300.0
 """Seconds without a delta run after which a schedule that ran before counts as gone quiet."""
@@ -27,6 +28,8 @@ class LaneStatus:
         held: deletes that wait for approval.
         open: conflicts that a person has to decide; `conflicts`: all on record.
         no_base: fields that differed when both sides were connected.
+        normalized: rows in which a service made something else of a value; `drift`: repairs of one-way fields.
+        not_kept: rows with a field that a service keeps undoing.
         inbox: rows that a feed named and that nobody worked on yet.
         rescan: there were too many of them while it was paused: a scan finds them when it goes on.
     """
@@ -53,21 +56,6 @@ class LaneStatus:
     not_kept: int
     inbox: int
     rescan: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FeedStatus:
-    """One feed.
-
-    Attributes:
-        seconds: since it was asked last; None if it never was.
-    """
-
-    side: str
-    table: str
-    feed: str
-    asked_at: datetime | None
-    seconds: float | None
 
 
 @dataclass
@@ -119,6 +107,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
             place = (pair, lane.map, lane.company)
             held = state.count_parked(*place, "held_delete")
             kinds = {kind: state.count_conflicts(*place, kind=kind) for kind in get_args(ConflictKind)}
+            not_kept = state.count_conflicts(*place, status="open", kind="not_kept")
             found.lanes.append(
                 LaneStatus(
                     map=lane.map,
@@ -135,20 +124,17 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
                     parked=state.count_parked(*place) - held,
                     held=held,
                     waiting=state.count_waiting(*place),
-                    open=state.count_conflicts(*place, status="open"),
+                    open=state.count_conflicts(*place, status="open") - not_kept,
                     conflicts=kinds["conflict"] + kinds["delete"],
                     no_base=kinds["no_base"],
-                    normalized=kinds["normalized"],
+                    normalized=state.count_rows(*place, "normalized"),
                     drift=kinds["drift"],
-                    not_kept=kinds["not_kept"],
+                    not_kept=not_kept,
                     inbox=inbox.get((lane.map, lane.company), 0),
                     rescan=lane.rescan,
                 )
             )
-        for cursor in state.cursors(pair):
-            age = (now - cursor.polled_at).total_seconds() if cursor.polled_at else None
-            feed = cursor.feed or "change_tracking"
-            found.feeds.append(FeedStatus(cursor.side, cursor.table, feed, cursor.polled_at, age))
+        found.feeds = feeds_of_state(state, pair, catalogue, now)
         runs = state.runs(pair, limit=200)
     found.runs = [_run(run, now) for run in runs[:RUNS]]
     found.quiet = _quiet(runs, now)

@@ -216,6 +216,15 @@ class PlainReader:
     def cursor(self, pair: int, side: str, table: str, feed: str = "") -> Cursor | None:
         return self.t.cursors.get((side, table, feed))
 
+    def cursors(self, pair: int) -> list[Cursor]:
+        return [self.t.cursors[at] for at in sorted(self.t.cursors)]
+
+    def tables_with_events(self, pair: int) -> dict[tuple[str, str], tuple[int, datetime]]:
+        return {}  # nothing tells this world of changes: its feeds are asked
+
+    def take_events(self, *_: object) -> list[Any]:
+        return []
+
     # parked and waiting
 
     def parked(
@@ -229,6 +238,9 @@ class PlainReader:
 
     def due_parked(self, pair: int, map: str, company: str, now: datetime) -> list[ParkedRow]:
         return [p for p in self.parked(pair, map, company) if p.next_at is not None and p.next_at <= now]
+
+    def count_waiting(self, pair: int, map: str | None = None, company: str | None = None) -> int:
+        return len({(w.map, w.company, w.side, w.row) for w in self.waiting(pair, map, company)})
 
     def waiting(self, pair: int, map: str | None = None, company: str | None = None) -> list[WaitingRow]:
         return [w for w in self.t.waiting.values() if map in (None, w.map) and company in (None, w.company)]
@@ -481,6 +493,9 @@ class PlainTransaction(PlainReader):
 
     def add_history(self, entries: Sequence[HistoryEntry]) -> None:
         return None
+
+    def drop_events(self, events: Sequence[object]) -> None:
+        assert not events
 
     # deletes
 

@@ -96,7 +96,7 @@ def test_a_parent_that_rows_still_name_is_listed_with_their_number(target: Side)
         raise Refused(400, "0x80040227", "The object is associated with another object and can't be deleted.")
 
     delete(w, OTHER[target], "G1", "Groups")
-    keep, memory.delete = memory.delete, refuse  # type: ignore[method-assign,assignment]
+    keep, memory.delete = memory.delete, refuse  # type: ignore[method-assign]
     w.sync("Groups")
     with w.store.read() as state:
         (parked,) = state.parked(w.session.pair)
