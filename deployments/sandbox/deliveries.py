@@ -63,7 +63,8 @@ class Deliveries:
     """A queue of notifications, and the threads that send them.
 
     Args:
-        authority: file with the certificate authority that receivers are checked against; None = the system's.
+        authority: file with a certificate authority that receivers may have their certificate of, beside the
+            system's.
         clock: seconds since 1970, for the error log.
     """
 
@@ -146,7 +147,9 @@ class Deliveries:
 
     def _start(self) -> None:
         # made once: loading the authorities costs milliseconds
-        self._context = ssl.create_default_context(cafile=self._authority)
+        self._context = ssl.create_default_context()
+        if self._authority is not None:
+            self._context.load_verify_locations(self._authority)
         self._threads = [
             threading.Thread(target=self._work, name=f"deliveries {number}", daemon=True)
             for number in range(THREADS)

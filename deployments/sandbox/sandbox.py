@@ -52,8 +52,8 @@ class Sandbox:
         apps: who may log in.
         key: signs tokens.
         organization: guid of the Dataverse organization.
-        authority: certificate authority that receivers of notifications are checked against; None = the
-            system's.
+        authority: certificate authority that receivers of notifications may have their certificate of, beside
+            the system's.
     """
 
     def __init__(
