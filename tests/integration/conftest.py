@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from mappings.catalogue import Catalogue
 from tests.integration.customers import Customers
+from tests.integration.feeding import Fed, Feeding
 from tests.integration.installation import Installation, Sides, core_catalogue, failed
 from tests.integration.trading import reference_data
 from tests.integration.worker import Workers
@@ -141,3 +142,23 @@ def trade(services: Services) -> Services:
     """Both services, with the reference data of a company in F&O."""
     reference_data(services, ["usmf"])
     return services
+
+
+@pytest.fixture
+def fed(services: Services, catalogue: Catalogue, tmp_path: Path) -> Iterator[Feeding]:
+    """Make installations for tests of F&O's feeds, at rest, with a state and clients of their own."""
+    made: list[tuple[Fed, Sides]] = []
+
+    def make(companies: Sequence[str] = ("usmf",), **options: Any) -> Fed:
+        # clients of our own: what virtual tables there are is read once
+        sides = Sides(services)
+        url = f"sqlite:///{tmp_path}/feeds-{len(made)}.db"
+        maps = options.pop("catalogue", catalogue)
+        found = Fed(services, sides, maps, url, companies=companies, **options)
+        made.append((found, sides))
+        return found
+
+    yield make
+    for each, sides in made:
+        each.installation.close()
+        sides.close()
