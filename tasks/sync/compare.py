@@ -9,8 +9,8 @@ import numpy as np
 from mappings import filters as expressions
 from tasks.connectors.side import Row, SideName
 from tasks.sync.cases import Case, Comparison, fno_row_id, version_of
-from tasks.sync.diff import Seen
-from tasks.sync.intents import Layouts, Standing, settle_intent
+from tasks.sync.diff import UNKNOWN, Seen
+from tasks.sync.intents import Layouts, Standing, is_delete, settle_intent
 from tasks.sync.lane import Lane
 from tasks.sync.lookups import Lookups, Parents
 from tasks.transform.canonical import Canonical, Problem, canonical_dataverse, canonical_fno
@@ -185,6 +185,10 @@ class Comparer:
                         created=created,
                         ours=False,
                     )
+                    if created:
+                        # a user may have made this row, or changed ours: where it differs nobody knows what stood there before
+                        part = intent[0] != UNKNOWN
+                        base_fno[i][part & (fno[i] != intent[0]) & ~normalized[i]] = UNKNOWN
         return normalized
 
     # presence
@@ -199,6 +203,13 @@ class Comparer:
             link = case.link
             settled = settled_rows[i]
             paired = link is not None and (link.state != "half" or settled)
+            if link is not None and self._we_deleted(case, comparison, i):
+                out.append(
+                    (False, Seen.CHANGED, Seen.NEVER)
+                    if case.dataverse is None
+                    else (False, Seen.NEVER, Seen.CHANGED)
+                )
+                continue
             if case.fno is not None:
                 fno = Seen.LEFT if not comparison.in_fno[i] else Seen.CHANGED
                 if paired and fno is Seen.CHANGED and same_fno[i] and not _another_record(case):
@@ -220,6 +231,15 @@ class Comparer:
                 )
             out.append((paired, fno, dataverse))
         return out
+
+    def _we_deleted(self, case: Case, comparison: Comparison, i: int) -> bool:
+        """Is one row gone by our own doing, because the other had left its filter, and is that one back?"""
+        link = case.link
+        if link is None or (case.fno is None) == (case.dataverse is None):
+            return False
+        if case.dataverse is None:
+            return is_delete(link.intent_dataverse) and bool(comparison.in_fno[i])
+        return is_delete(link.intent_fno) and bool(comparison.in_dataverse[i])
 
 
 def _another_record(case: Case) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from mappings.metadata import SideName
+from tasks.connectors.fence import fenced
 from tasks.connectors.side import Outcome, Row
 from tasks.state.leases import Lease
 from tasks.state.records import InboxEntry
@@ -189,6 +190,10 @@ class Engine:
         if case.fno is not None and case.dataverse is not None and case.link is None:
             self.notes.park_key_taken(work, i)
             return
+        if case.link is not None and case.link.state == "half" and None in (case.fno, case.dataverse):
+            # it was about to be created on the other side, and left the filter before that came to be
+            if not (work.comparison.in_fno[i] if case.fno is not None else work.comparison.in_dataverse[i]):
+                work.unlink.append(i)
         lane.counts.count(out_of_scope=1)
 
     def _merge(self, work: Work, at: list[int], comparison: Comparison) -> None:
@@ -287,16 +292,20 @@ class Engine:
             places = places_of.get((side, kind), [])
             if not places:
                 continue
-            if not self.lease.outlives(self.lane.settings.request_seconds):
-                # a request must not still be under way when somebody else may already own the lane
-                self.lane.store.renew(self.lease)
+            self._hold()
             bulk = work.bulk and kind == "create" and side == "dataverse"
-            answered = self._write([work.sends[k] for k in places], bulk=bulk)
+            with fenced(self._hold):
+                answered = self._write([work.sends[k] for k in places], bulk=bulk)
             for k, outcome in zip(places, answered, strict=True):
                 outcomes[k] = outcome
             if not bulk:
                 self._read_back(work, places, outcomes)
         work.outcomes = [outcome for outcome in outcomes if outcome is not None]
+
+    def _hold(self) -> None:
+        """A request must not still be under way when somebody else may already own the lane; asked again after each wait."""
+        if not self.lease.outlives(self.lane.settings.request_seconds):
+            self.lane.store.renew(self.lease)
 
     def _write(self, sends: Sequence[Send], *, bulk: bool) -> list[Outcome]:
         lane = self.lane

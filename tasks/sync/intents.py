@@ -35,6 +35,16 @@ def pack_intent(target: Digests, source: Digests, pairs: Flags) -> bytes:
     return first if target is source else first + pack(np.where(pairs, source, UNKNOWN))
 
 
+def delete_intent(pairs: int) -> bytes:
+    """Intent of a delete: it carries nothing."""
+    return bytes(8 * pairs)
+
+
+def is_delete(intent: bytes | None) -> bool:
+    """Is this the intent of a delete?"""
+    return intent is not None and not any(intent)
+
+
 class Layouts:
     """Reads stored digests whatever layout they were written with; pairs that changed since are unknown."""
 

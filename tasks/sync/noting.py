@@ -15,7 +15,7 @@ from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Work
 from tasks.sync.duplicates import linked_name, taken
-from tasks.sync.intents import pack, pack_intent
+from tasks.sync.intents import delete_intent, pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.links import half_rows, new_links
 from tasks.sync.notes import Notes
@@ -57,9 +57,16 @@ class Noting:
         flowing, width = lane.directions.pair_to_dataverse, 8 * lane.pairs
         packed = pack(comparison.fno) if flowing.all() else None
         for send in work.sends:
-            if send.operation.kind == "delete":
-                continue
             i = send.case
+            if send.operation.kind == "delete":
+                known = work.links[i]
+                if known is not None and None not in (work.cases[i].fno, work.cases[i].dataverse):
+                    # the other row stays, and may come back into its filter before anybody recorded that this one is gone
+                    proven = self._proven(work, i, known)
+                    proven[f"intent_{send.side}"] = delete_intent(lane.pairs)
+                    work.links[i] = replace(known, **proven)
+                    changed.add(i)
+                continue
             source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
             if send.pairs is flowing and packed is not None:
                 intent = packed[i * width : (i + 1) * width]

@@ -28,6 +28,7 @@ from tasks.sync.kept import repaired
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
 from tasks.sync.noting import Noting
+from tasks.sync.overwritten import record_overwritten
 from tasks.sync.results import Results
 
 
@@ -47,6 +48,8 @@ class Recorder(Noting):
         if not work.links:
             work.links = [case.link for case in work.cases]
         returned = self._returned(work)
+        if any(outcome.before is not None for outcome in work.outcomes):
+            record_overwritten(self._lane, work, self._comparer, self._notes)
         results = Results(work, self._lane)
         results.merged(self._notes)
         clean: list[int] = []
@@ -155,7 +158,11 @@ class Recorder(Noting):
                 results.deleted[send.side] = results.deleted.get(send.side, 0) + 1
                 lane.counts.count(**{f"deleted_{send.side}": 1})
                 self._notes.history(work, i, "delete", send.side, None)
-        elif outcome.status == "refused":
+        elif outcome.status in ("refused", "unsent"):
+            results.not_written(send, unlink=False)
+            if outcome.status == "unsent":
+                results.again.add(i)
+                return
             named = children(lane, work.cases[i], send.side)
             self._notes.park_refused(work, i, send.side, "delete", outcome.error, named)
         else:

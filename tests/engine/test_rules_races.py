@@ -1,0 +1,67 @@
+"""Races that the search for interleavings found, each told by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from tasks.sync.seams import Crash
+from tests.engine.world import World
+
+Kind = Literal["read", "batch"]
+
+
+def once(w: World, kind: Kind, act: Callable[[], object]) -> None:
+    """A user acts right before F&O's next request of a kind."""
+
+    def before(asked: str) -> None:
+        if asked == kind:
+            w.fno.before = lambda _: None
+            act()
+
+    w.fno.before = before
+
+
+@pytest.mark.parametrize("edited", ["fno", "dataverse"])
+def test_a_row_renamed_after_it_was_named_is_not_taken_for_deleted(edited: str) -> None:
+    w = World()
+    w.add_fno("A1", A="one")
+    w.initial()
+    w.settle()
+    before = w.dataverse_memory.by_key("new_things", {"new_code": "A1"})
+    assert before is not None
+    if edited == "fno":
+        w.set_fno("A1", A="two")
+    else:
+        w.set_dataverse("A1", A="two")
+    once(w, "read", lambda: w.set_fno("A1", Code="B1"))
+    w.settle()
+    (row,) = w.dataverse_memory.of("new_things").values()
+    assert row.id == before.id and row.values["new_code"] == "B1" and w.equal()
+    assert len(w.fno_memory.of("Things")) == 1
+    assert not [write for write in w.dataverse_memory.writes() if write.kind == "delete"]
+
+
+def test_a_row_that_a_user_makes_while_ours_was_lost_is_a_conflict_on_record() -> None:
+    """Most of both rows is alike, so that content can't tell whose the row in F&O is."""
+    w = World()
+    w.add_fno("C")
+    w.initial()
+    w.add_dataverse("A1", A="Dataverse", B="same")
+
+    def die() -> None:
+        raise Crash
+
+    once(w, "batch", die)
+    with pytest.raises(Crash):
+        w.delta()
+    w.clock.forward(hours=1)
+    w.add_fno("A1", A="F&O", B="same")
+    w.settle()
+    row = w.dataverse_row("A1")
+    assert row is not None and row["new_a"] == "F&O" and w.equal()
+    with w.store.read() as state:
+        (record,) = state.conflicts(w.session.pair, kind="no_base")
+    assert (record.winner, list(record.fields)) == ("fno", ["A=new_a"])
