@@ -189,6 +189,7 @@ def _besides(each: Map, side: SideName) -> set[str]:
         names |= {
             name for name in (each.fno.modified, each.number.reference if each.number else None) if name
         }
+        names |= set(each.fno.effective)
     else:
         names |= {column.split(".")[0] for rule in each.match for column in rule}
         names |= {each.dataverse.company} if each.dataverse.company else set()

@@ -28,6 +28,12 @@ class FnoEnd(Part):
     modified: Name | None = Field(
         default=None, description="property with the time of the last change, if any"
     )
+    effective: tuple[Name, ...] = Field(
+        default=(),
+        max_length=2,
+        description="properties that say from when, and until when, a row is valid: where the entity shows what is "
+        "valid today, its rows change without being written, and are read again when a validity begins or ends",
+    )
     unlisted: tuple[Name, ...] = Field(
         default=(),
         description="mapped properties that no published map names, such as your extensions: a name that is "

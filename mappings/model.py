@@ -365,7 +365,11 @@ class Map(Part):
 
         Comments, layout, `about` and the other descriptive fields don't count, nor does how changes are noticed.
         """
-        left_out: dict[str, Any] = {**dict.fromkeys(DESCRIPTIVE, True), "fno": {"feeds"}, "dataverse": {"feeds"}}
+        left_out: dict[str, Any] = {
+            **dict.fromkeys(DESCRIPTIVE, True),
+            "fno": {"feeds", "effective"},
+            "dataverse": {"feeds"},
+        }
         content = self.model_dump(mode="json", by_alias=True, exclude=left_out)
         canonical = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -108,6 +108,9 @@ class Switches:
     """F&O companies that the application's user has no right to."""
     hide_rows: list[dict[str, str]] = field(default_factory=list)
     """``{side, set, filter}``: rows that the application does not see."""
+    valid_only: list[dict[str, str]] = field(default_factory=list)
+    """``{set, from, to}``: F&O shows everybody only the rows of the set that are valid by its clock, as date-effective
+    entities do; `from` and `to` name properties."""
     denied: list[str] = field(default_factory=list)
     """Dataverse privileges that the application lacks, such as ``prvWriteAccount``."""
 

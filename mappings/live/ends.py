@@ -86,6 +86,18 @@ def _fno(each: Map, table: Table, report: Reporter) -> Iterator[Finding]:
                 found=column.kind if column else "",
                 remedy=near(modified, table.columns),
             )
+    for index, name in enumerate(each.fno.effective):
+        column = table.columns.get(name)
+        if column is None or column.kind not in ("date", "datetime"):
+            yield report(
+                "DIPV1025",
+                f"fno.effective.{index}",
+                f"{table.name} has no property {name} with a date",
+                side="fno",
+                expected=name,
+                found=column.kind if column else "",
+                remedy=near(name, table.columns),
+            )
     if each.number is not None and each.number.reference not in table.columns:
         reference = each.number.reference
         yield report(

@@ -17,6 +17,7 @@ from tasks.state.leases import Lease
 from tasks.state.records import Cursor
 from tasks.sync import scans
 from tasks.sync.answers import poll_answers
+from tasks.sync.boundaries import are_due, poll_boundaries
 from tasks.sync.feed_choice import offers_of
 from tasks.sync.feed_dataverse import peek_dataverse, poll_dataverse, scan_dataverse
 from tasks.sync.feed_events import poll_events
@@ -105,7 +106,11 @@ def poll_feed(
             return _poll_dataverse(session, feed, scan)
         if scan or feed.kind == "scan":
             return _scan_fno(session, feed, companies)
-        return _poll_fno(session, feed)
+        polls = _poll_fno(session, feed)
+        if are_due(session, feed):
+            with _leased(session, feed) as lease:
+                polls += poll_boundaries(session, feed, lease)
+        return polls
     except FatalError:
         if feed.source:
             offers_of(session).forget()  # what the environment offers may be another thing by now

@@ -17,6 +17,7 @@ from deployments.sandbox.folding import fold
 from deployments.sandbox.messages import Caller
 from deployments.sandbox.odata.expressions import Literal
 from deployments.sandbox.odata.predicates import Getter, Predicate, Test, compile_filter
+from deployments.sandbox.odata.values import iso_seconds
 from deployments.sandbox.schema.model import Column, FnoEntity, Schema
 from deployments.sandbox.store.index import Row, RowId
 from deployments.sandbox.store.store import Store
@@ -106,9 +107,9 @@ class FnoReader:
 
     def hiding(self, entity: FnoEntity, caller: Caller) -> list[Test]:
         """Tests of rows that the caller must not see."""
+        tests = [self._invalid(rule) for rule in self.switches.valid_only if rule["set"] == entity.set]
         if caller.name != "application":
-            return []
-        tests: list[Test] = []
+            return tests
         companies = {fold(company) for company in self.switches.hide_companies}
         if companies and entity.company_specific:
             tests.append(lambda row: row[COMPANY] in companies)
@@ -116,6 +117,11 @@ class FnoReader:
             if rule["side"] == "fno" and rule["set"] == entity.set:
                 tests.append(compile_filter(rule["filter"], _Dialect(entity, self.switches)).test)
         return tests
+
+    def _invalid(self, rule: Mapping[str, str]) -> Test:
+        now = iso_seconds(int(self.store.clock() + self.switches.fno_clock_offset))
+        begin, end = rule["from"], rule["to"]
+        return lambda row: row[begin] > now or row[end] <= now
 
     def in_scope(self, entity: FnoEntity, row: Row, cross_company: bool, caller: Caller) -> bool:
         """May a request for this one row find it?"""
