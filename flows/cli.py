@@ -12,11 +12,13 @@ from flows.commands import (
     deletes,
     demo,
     explain,
+    history,
     maps,
     maps_exchange,
     maps_graph,
     maps_new,
     maps_validate,
+    parked,
     plan,
     receive,
     sandbox,
@@ -53,12 +55,14 @@ app.command()(status.status)
 app.command()(verify.verify)
 app.command()(receive.receive)
 app.command()(explain.explain)
+app.command()(history.history)
 app.command()(troubleshoot.troubleshoot)
 app.command()(control.pause)
 app.command()(control.resume)
 app.command()(control.stop)
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(deletes.app, name="deletes")
+app.add_typer(parked.app, name="parked")
 
 
 def main() -> None:

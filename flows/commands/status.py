@@ -29,6 +29,7 @@ COLUMNS = {
     "waiting": "waiting",
     "parked": "parked",
     "held": "held",
+    "set aside": "skipped",
     "open": "open",
     "conflicts": "conflicts",
     "no base": "no_base",

@@ -10,18 +10,32 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from tasks.state.models import link, parked, scope, waiting
-from tasks.state.records import ParkedKind, ParkedRow, Side, WaitingRow
+from tasks.state.records import ParkedChoice, ParkedKind, ParkedRow, Side, WaitingRow
 from tasks.state.session import Session
 
 RETRY_DELAYS = (60, 300, 1_800, 7_200, 21_600, 86_400)
 """Seconds until a parked row is tried again by itself, by the number of attempts; the last stays."""
 RETRIED = frozenset({"parked", "waiting_create", "uncertain"})
 """Kinds that may have mended by themselves; the others need a person or a change of the row."""
+SKIPPED: ParkedKind = "skipped"
 
 _PARKED = tuple(ParkedRow.__dataclass_fields__)
+_KNOWN = ("row", "attempts", "first_at", "kind", "code", "message")
 _WAITING = tuple(WaitingRow.__dataclass_fields__)
 _ROW = ("pair", "map", "company", "side", "row")
 
@@ -74,6 +88,27 @@ class ParkedReads(Session):
         conditions = [_lane(parked, pair, map, company)]
         if kind is not None:
             conditions.append(parked.c.kind == kind)
+        return self._parked(*conditions, limit=limit)
+
+    def chosen_parked(
+        self, pair: int, choice: ParkedChoice, after_id: int = 0, limit: int = 1000
+    ) -> list[ParkedRow]:
+        """Parked rows, oldest first, a page at a time.
+
+        Args:
+            after_id: number of the last row of the page before.
+        """
+        conditions = [_lane(parked, pair, choice.map, choice.company), parked.c.id > after_id]
+        if choice.kind is not None:
+            conditions.append(parked.c.kind == choice.kind)
+        if choice.code is not None:
+            conditions.append(parked.c.code == choice.code)
+        if choice.before is not None:
+            conditions.append(parked.c.first_at <= choice.before)
+        if choice.after is not None:
+            conditions.append(parked.c.first_at >= choice.after)
+        if choice.ids:
+            conditions.append(self._among(parked.c.id, choice.ids))
         return self._parked(*conditions, limit=limit)
 
     def due_parked(self, pair: int, map: str, company: str, now: datetime) -> list[ParkedRow]:
@@ -139,11 +174,13 @@ class ParkedWrites(ParkedReads):
     def park(self, rows: Sequence[ParkedRow]) -> None:
         """List rows that can't be written; one that is listed already keeps `first_at` and counts one attempt more.
 
-        Where `next_at` is None, kinds that may mend by themselves are tried again after growing delays.
+        Where `next_at` is None, kinds that may mend by themselves are tried again after growing delays. One that a person set aside
+        stays so as long as it fails for the same reason.
         """
         now = self._now()
         latest = {tuple(getattr(row, name) for name in _ROW): row for row in rows}
         known: dict[tuple[Any, ...], tuple[int, datetime]] = {}
+        aside: dict[tuple[Any, ...], tuple[str, str]] = {}
         for pair, map_, company in {(row.pair, row.map, row.company) for row in rows}:
             names = [
                 (row.side, row.row)
@@ -152,21 +189,25 @@ class ParkedWrites(ParkedReads):
             ]
             for side, condition in self._named(parked, names):
                 found = self._connection.execute(
-                    select(parked.c.row, parked.c.attempts, parked.c.first_at).where(
+                    select(*(parked.c[name] for name in _KNOWN)).where(
                         _lane(parked, pair, map_, company), condition
                     )
                 )
-                for name, attempts, first_at in found:
+                for name, attempts, first_at, kind, code, message in found:
                     known[(pair, map_, company, side, name)] = (attempts, first_at)
+                    if kind == SKIPPED:
+                        aside[(pair, map_, company, side, name)] = (code, message)
         columns = tuple(name for name in _PARKED if name != "id")
         values = []
         for at, row in sorted(latest.items()):
             attempts, first_at = known.get(at, (0, row.first_at or now))
             attempts += 1
-            next_at = row.next_at
-            if next_at is None and row.kind in RETRIED:
+            kind, next_at = row.kind, row.next_at
+            if aside.get(at) == (row.code, row.message):
+                kind, next_at = SKIPPED, None
+            elif next_at is None and kind in RETRIED:
                 next_at = now + timedelta(seconds=RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1])
-            filled = {"attempts": attempts, "first_at": first_at, "next_at": next_at}
+            filled = {"attempts": attempts, "first_at": first_at, "next_at": next_at, "kind": kind}
             values.append(tuple(filled[name] if name in filled else getattr(row, name) for name in columns))
         self._insert(
             parked,
@@ -174,6 +215,17 @@ class ParkedWrites(ParkedReads):
             values,
             key=_ROW,
             update=[name for name in columns if name not in (*_ROW, "first_at")],
+        )
+
+    def retry_parked(self, ids: Iterable[int], now: datetime) -> None:
+        """Let rows be tried again at the next occasion."""
+        values = {"next_at": now, "kind": case((parked.c.kind == SKIPPED, "parked"), else_=parked.c.kind)}
+        self._connection.execute(update(parked).where(self._among(parked.c.id, ids)).values(values))
+
+    def skip_parked(self, ids: Iterable[int]) -> None:
+        """Set rows aside: they are tried again only when they change."""
+        self._connection.execute(
+            update(parked).where(self._among(parked.c.id, ids)).values(kind=SKIPPED, next_at=None)
         )
 
     def unpark(self, pair: int, map: str, company: str, names: Iterable[RowName]) -> None:

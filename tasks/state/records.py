@@ -19,7 +19,10 @@ LinkState = Literal["half", "paired", "detached"]
 gone from one side and kept on the other by its map; not synced."""
 InboxKind = Literal["upsert", "delete", "missing"]
 EventKind = Literal["upsert", "delete"]
-ParkedKind = Literal["parked", "waiting_create", "held_delete", "uncertain", "duplicate", "out_of_scope"]
+ParkedKind = Literal[
+    "parked", "waiting_create", "held_delete", "uncertain", "duplicate", "out_of_scope", "skipped"
+]
+"""skipped: set aside by a person; looked at again when the row changes."""
 ConflictKind = Literal["conflict", "no_base", "delete", "drift", "normalized", "not_kept"]
 ConflictStatus = Literal["open", "decided"]
 Verdict = Literal["in", "out", "blank", "duplicate"]
@@ -231,6 +234,23 @@ class ParkedRow:
     next_at: datetime | None = None
     run: int | None = None
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedChoice:
+    """Which parked rows are meant; what is None or empty doesn't matter.
+
+    Attributes:
+        before, after: when it was parked first: until then, since then.
+    """
+
+    map: str | None = None
+    company: str | None = None
+    kind: ParkedKind | None = None
+    code: str | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

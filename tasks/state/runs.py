@@ -41,6 +41,31 @@ class RunReads(Session):
         )
         return [RunLane(*row) for row in rows]
 
+    def runs_of(
+        self, pair: int, map: str, company: str | None, limit: int
+    ) -> list[tuple[RunRecord, list[RunLane]]]:
+        """Runs that worked on a map, newest first, with what they did in it."""
+        conditions = [run_lane.c.pair == pair, run_lane.c.map == map]
+        if company is not None:
+            conditions.append(run_lane.c.company == company)
+        newest = (
+            select(run_lane.c.run).distinct().where(*conditions).order_by(run_lane.c.run.desc()).limit(limit)
+        )
+        numbers = list(self._connection.execute(newest).scalars())
+        if not numbers:
+            return []
+        runs = select(*(run.c[name] for name in _RUN)).where(self._among(run.c.id, numbers))
+        found: dict[int, tuple[RunRecord, list[RunLane]]] = {
+            row.id: (RunRecord(*row), []) for row in self._connection.execute(runs)
+        }
+        lanes = select(*(run_lane.c[name] for name in _LANE)).where(
+            *conditions, self._among(run_lane.c.run, numbers)
+        )
+        for row in self._connection.execute(lanes.order_by(run_lane.c.company, run_lane.c.direction)):
+            lane = RunLane(*row)
+            found[lane.run][1].append(lane)
+        return [found[number] for number in numbers]
+
 
 class RunWrites(RunReads):
     """Changes of runs."""

@@ -1,268 +1,179 @@
-"""Parking: rows that can't be synced now, each listed with the field, the reason and what to do about it.
+"""Parked rows: those that could not be written, one line each with what to do, and a person's word about them.
 
-They stop no other row, and are tried again by themselves: later and later, or as soon as they change.
+Beside them stand the rows that wait for another one: nothing is wrong with those, and only who makes the other can hurry them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
-from mappings.metadata import SideName
-from tasks.connectors.side import ServiceError
-from tasks.state.records import ParkedKind, ParkedRow
-from tasks.sync.cases import Case, Work, fno_name
-from tasks.sync.closed import closed_by
-from tasks.sync.lane import COMPANY_PROPERTY, Lane
-from tasks.transform.canonical import Problem
+from tasks.state.records import ParkedChoice, ParkedRow, Side, WaitingRow
+from tasks.state.store import Store
+
+PAGE = 1000
+"""Rows read at a time: there may be any number of them."""
+
+WAITING = "waiting"
+"""Kind, in a list, of a row that waits for another."""
+
+Advise = Callable[[str, str], str]
+"""What to do about an error, by its words and its code, where the row doesn't say; "" if nothing is known."""
 
 
-class Parking:
-    """Names the rows of one lane, and lists those that need somebody."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a list.
 
-    def __init__(self, lane: Lane) -> None:
-        self._lane = lane
+    Attributes:
+        id: number by which it can be named; None for a row that waits.
+        row: name of the row on its side.
+        field: the field pair that is to blame, where one is.
+        parents: the rows that it waits for: table, company and key.
+        fix: what to do about it.
+    """
 
-    # names
+    id: int | None
+    map: str
+    company: str
+    side: Side
+    key: str
+    row: str
+    kind: str
+    code: str
+    field: str
+    parents: str
+    message: str
+    fix: str
+    attempts: int
+    first_at: datetime | None
+    next_at: datetime | None
+    run: int | None
 
-    def row(self, case: Case) -> tuple[SideName, str]:
-        """Side and name under which a case is listed: F&O's key where it has one, else the Dataverse id."""
-        lane = self._lane
-        if case.fno is not None:
-            return "fno", fno_name(lane.map.fno.key, case.fno)
-        if case.dataverse is not None:
-            return "dataverse", str(case.dataverse[lane.dataverse_table.id_column])
-        if case.link is not None and case.link.fno_key:
-            return "fno", fno_name(lane.map.fno.key, case.link.fno_key)
-        if case.link is not None and case.link.dataverse_id:
-            return "dataverse", case.link.dataverse_id
-        return case.entries[0].side, case.entries[0].row
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
 
-    def names(self, case: Case) -> set[tuple[SideName, str]]:
-        """Every name that this row may be listed under."""
-        lane = self._lane
-        names: set[tuple[SideName, str]] = {(entry.side, entry.row) for entry in case.entries}
-        names.add(self.row(case))
-        if case.dataverse is not None:
-            names.add(("dataverse", str(case.dataverse[lane.dataverse_table.id_column])))
-        elif case.link is not None and case.link.dataverse_id:
-            names.add(("dataverse", case.link.dataverse_id))
-        if case.link is not None and case.link.fno_key:
-            names.add(("fno", fno_name(lane.map.fno.key, case.link.fno_key)))
-        return names
 
-    def key(self, case: Case) -> str:
-        """The row's key as a person writes it."""
-        lane = self._lane
-        address: Mapping[str, Any] | None = case.fno or (case.link.fno_key if case.link else None)
-        if address is not None:
-            return "/".join(
-                str(address.get(name, "")) for name in lane.map.fno.key if name != COMPANY_PROPERTY
-            )
-        if case.dataverse is not None:
-            plain = [
-                str(case.dataverse.get(part) or "") for part in lane.map.dataverse.key if "." not in part
-            ]
-            return "/".join(plain) or str(case.dataverse[lane.dataverse_table.id_column])
-        if case.link is not None and case.link.key_text:
-            return "/".join(case.link.key_text)
-        return case.link.dataverse_id or "" if case.link else ""
+COLUMNS = tuple(Line.__dataclass_fields__)
 
-    def fields(self, units: Sequence[int]) -> list[str]:
-        """Names of the field pairs of some units."""
-        layout = self._lane.layout
-        return [layout.pairs[p].pair.id for unit in units for p in layout.units[unit]]
 
-    # parked
+def listed(
+    store: Store, pair: int, choice: ParkedChoice, advise: Advise, *, waiting: bool = True
+) -> Iterator[Line]:
+    """Parked rows, oldest first, then those that wait: every one of them, a page in memory at a time.
 
-    def park(
-        self,
-        work: Work,
-        i: int,
-        code: str,
-        message: str,
-        remedy: str,
-        *,
-        field: str = "",
-        kind: ParkedKind = "parked",
-        under: SideName | None = None,
-    ) -> None:
-        """List a row that can't be synced now, with what to do about it."""
-        lane, case = self._lane, work.cases[i]
-        side, row = self.row(case)
-        if under == "dataverse" and case.dataverse is not None:
-            side, row = under, str(case.dataverse[lane.dataverse_table.id_column])
-        work.unsettled.add(i)
-        work.parked.append(
-            ParkedRow(
-                pair=lane.pair,
-                map=lane.map.name,
-                company=lane.company,
-                side=side,
-                row=row,
-                key=self.key(case),
-                kind=kind,
-                code=code,
-                message=message,
-                remedy=remedy,
-                field=field,
-                run=lane.run,
-            )
-        )
-        if kind == "held_delete":
-            lane.counts.count(held=1)
-        else:
-            lane.counts.count(parked=1)
+    Args:
+        waiting: also rows that are not parked and wait for another; they have no age and no code.
+    """
+    with store.read() as state:
+        waits: dict[tuple[str, str, Side, str], list[WaitingRow]] = {}
+        for each in state.waiting(pair, choice.map, choice.company):
+            waits.setdefault((each.map, each.company, each.side, each.row), []).append(each)
+    for row in chosen(store, pair, choice):
+        found = waits.pop((row.map, row.company, row.side, row.row), [])
+        yield _line(row, _parents(found), advise)
+    narrowed = choice.kind or choice.code or choice.ids or choice.before or choice.after
+    if waiting and not narrowed:
+        yield from (_waiting(place, parents) for place, parents in waits.items())
 
-    def _about(self, work: Work, i: int) -> str:
-        lane = self._lane
-        company = f", company {lane.company}" if lane.company else ""
-        return f"{lane.map.name}{company}, row {self.key(work.cases[i])!r}"
 
-    def park_problem(self, work: Work, i: int, problem: Problem) -> None:
-        """A value that the target can't hold."""
-        pair = self._lane.layout.pairs[problem.pair].pair
-        source = "Dataverse" if problem.towards == "fno" else "F&O"
-        self.park(
-            work,
-            i,
-            problem.code,
-            f"{self._about(work, i)}: {problem.message}",
-            f"correct the value in {source}, or the field pair {pair.id} in the map; the row then flows by itself",
-            field=pair.id,
-        )
-
-    def park_refused(self, work: Work, i: int, side: SideName, kind: str, error: ServiceError | None) -> None:
-        """A write that a service refused, in its own words."""
-        name = "F&O" if side == "fno" else "Dataverse"
-        said = f"{name} refused the {kind}: {error.message if error else 'no reason given'}"
-        if side == "dataverse" and (closed := self._closed(work, i)):
-            self.park(
-                work,
-                i,
-                "closed",
-                f"{self._about(work, i)}: it is closed in Dataverse ({closed}). {said}",
-                "open it again in Dataverse (activate the order or invoice, revise the quote), or take the change back in F&O;"
-                " it is tried again by itself",
-            )
+def chosen(store: Store, pair: int, choice: ParkedChoice) -> Iterator[ParkedRow]:
+    """The parked rows that are meant, oldest first."""
+    after = 0
+    while True:
+        with store.read() as state:
+            page = state.chosen_parked(pair, choice, after, PAGE)
+        yield from page
+        if len(page) < PAGE:
             return
-        self.park(
-            work,
-            i,
-            error.code if error is not None and error.code else "refused",
-            f"{self._about(work, i)}: {said}" + (f" (HTTP {error.status})" if error else ""),
-            f"correct what {name} complains about; the row is tried again when it changes, or with `dualflow sync delta`",
-        )
+        after = page[-1].id
 
-    def _closed(self, work: Work, i: int) -> str:
-        sends = [send for send in work.sends if send.case == i and send.side == "dataverse"]
-        return closed_by(self._lane, work.cases[i].dataverse, sends[0].operation) if sends else ""
 
-    def park_uncertain(self, work: Work, i: int) -> None:
-        """F&O was asked to number a row and did not answer: it may have."""
-        number = self._lane.map.number
-        self.park(
-            work,
-            i,
-            "uncertain",
-            f"{self._about(work, i)}: F&O did not answer whether it made the row, and only it knows the number",
-            "it is looked for by its reference"
-            + (f" ({number.reference})" if number else "")
-            + " before anything is sent again; nothing has to be done",
-            kind="uncertain",
-        )
+@dataclass
+class Done:
+    """What became of a person's word; numbers of rows.
 
-    def park_rename(self, work: Work, i: int, pairs: Sequence[int]) -> None:
-        """A key changed in Dataverse that F&O doesn't let anybody change."""
-        case = work.cases[i]
-        fields = ", ".join(self._lane.layout.pairs[p].pair.id for p in pairs)
-        new = "/".join(str(work.comparison.texts_dataverse[i, p]) for p in self._lane.layout.key_pairs)
-        self.park(
-            work,
-            i,
-            "key_changed",
-            f"{self._about(work, i)}: Dataverse now says {new!r} ({fields}), but F&O keeps the key of an existing row",
-            "rename the row in F&O, or set the old key back in Dataverse; nothing is deleted or created",
-            field=fields,
-        )
-        del case
+    Attributes:
+        held: deletes that the brake holds: `dualflow deletes approve` lets those go.
+        lanes: maps and companies of the rows.
+    """
 
-    def park_key_taken(self, work: Work, i: int) -> None:
-        """The other side has the key, but in a row that the map's filter leaves out."""
-        sync = self._lane.map
-        side, expression = (
-            ("F&O", sync.fno.filter)
-            if not work.comparison.in_fno[i]
-            else ("Dataverse", sync.dataverse.filter)
-        )
-        self.park(
-            work,
-            i,
-            "key_taken",
-            f"{self._about(work, i)}: {side} has this key in a row outside the map's filter ({expression})",
-            "change that row so that the filter takes it, give one of the two another key, or set `adopt: true` in the map",
-        )
+    rows: int
+    held: int
+    lanes: list[tuple[str, str]]
 
-    def park_claimed(self, work: Work, i: int, other: str, key: str) -> None:
-        """A Dataverse row that another map has; a row belongs to one map."""
-        sync = self._lane.map
-        self.park(
-            work,
-            i,
-            "claimed",
-            f"{self._about(work, i)}: the row of {sync.dataverse.table} with this key belongs to {key!r} of map {other!r}",
-            f"give one of the two another number, or let both write the row: `shares: [{other}]` in map {sync.name!r}",
-        )
 
-    def park_ambiguous(self, work: Work, i: int, hits: int) -> None:
-        """Several Dataverse rows claim one key."""
-        self.park(
-            work,
-            i,
-            "ambiguous",
-            f"{self._about(work, i)}: {hits} rows of Dataverse have this key",
-            "merge or rekey them, so that one is left",
-            kind="duplicate",
-        )
+def retry(store: Store, pair: int, choice: ParkedChoice, now: datetime) -> Done:
+    """Let rows be tried again by the next delta run, whatever their delay; also those that were set aside."""
+    return _tell(store, pair, choice, lambda tx, ids: tx.retry_parked(ids, now))
 
-    def park_duplicate(self, work: Work, i: int, rival: str) -> None:
-        """Two rows of one side fold to one key; which of them is meant, a person has to say."""
-        case = work.cases[i]
-        side = "F&O" if case.fno is not None else "Dataverse"
-        self.park(
-            work,
-            i,
-            "duplicate",
-            f"{self._about(work, i)}: another row has this key too ({rival}; case and trailing blanks"
-            " don't count)",
-            f"merge the two rows of {side}, or give one of them another key",
-            kind="duplicate",
-        )
 
-    def park_not_kept(self, work: Work, i: int, unit: int) -> None:
-        """A service keeps undoing what we write."""
-        fields = self.fields([unit])
-        self.park(
-            work,
-            i,
-            "not_kept",
-            f"{self._about(work, i)}: {', '.join(fields)} was set right three times within a day and did not stay",
-            "look for a plug-in or process that sets this field, or take the field pair out of the map",
-            field=", ".join(fields),
-        )
+def skip(store: Store, pair: int, choice: ParkedChoice) -> Done:
+    """Set rows aside: they are not tried again by themselves until they change, or fail for another reason."""
+    return _tell(store, pair, choice, lambda tx, ids: tx.skip_parked(ids))
 
-    def hold_delete(
-        self, work: Work, i: int, gone_from: SideName, code: str, message: str, remedy: str
-    ) -> None:
-        """A delete that a person has to approve."""
-        name = "F&O" if gone_from == "fno" else "Dataverse"
-        self.park(
-            work,
-            i,
-            code,
-            f"{self._about(work, i)}: gone from {name}, and held: {message}",
-            remedy,
-            kind="held_delete",
-            # under the side where it would be deleted
-            under="dataverse" if gone_from == "fno" else "fno",
-        )
+
+def _tell(store: Store, pair: int, choice: ParkedChoice, change: Callable[[Any, list[int]], None]) -> Done:
+    rows = held = 0
+    lanes: dict[tuple[str, str], None] = {}
+    page: list[ParkedRow] = []
+
+    def store_page() -> None:
+        with store.unfenced() as tx:
+            change(tx, [row.id for row in page])
+        page.clear()
+
+    for row in chosen(store, pair, choice):
+        if row.kind == "held_delete":
+            held += 1
+            continue
+        rows += 1
+        lanes[row.map, row.company] = None
+        page.append(row)
+        if len(page) == PAGE:
+            store_page()
+    if page:
+        store_page()
+    return Done(rows, held, list(lanes))
+
+
+def _line(row: ParkedRow, parents: str, advise: Advise) -> Line:
+    given: Mapping[str, Any] = {name: getattr(row, name) for name in COLUMNS if hasattr(row, name)}
+    return Line(**given, parents=parents, fix=row.remedy or advise(row.message, row.code))
+
+
+def _waiting(place: tuple[str, str, Side, str], parents: list[WaitingRow]) -> Line:
+    map_, company, side, row = place
+    whole = any(each.unit < 0 for each in parents)
+    awaited = _parents(parents)
+    return Line(
+        id=None,
+        map=map_,
+        company=company,
+        side=side,
+        key=row,
+        row=row,
+        kind=WAITING,
+        code=WAITING,
+        field="",
+        parents=awaited,
+        message=f"{'the row' if whole else 'a part of the row'} waits for {awaited}",
+        fix="make that row, or start the map that brings it; this one then follows by itself",
+        attempts=0,
+        first_at=None,
+        next_at=None,
+        run=None,
+    )
+
+
+def _parents(rows: list[WaitingRow]) -> str:
+    names = []
+    for each in rows:
+        # a folded key: the company, then its parts
+        parts = [part for part in each.parent_key.split("\x1f")[1:] if part]
+        company = f" in {each.parent_company}" if each.parent_company else ""
+        names.append(f"{each.parent_table} {'/'.join(parts) or each.parent_key}{company}")
+    return "; ".join(sorted(set(names)))

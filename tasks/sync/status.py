@@ -25,7 +25,7 @@ class LaneStatus:
     Attributes:
         state_name: the state as dual-write names it.
         links: paired rows; `half` has one side only so far, `detached` left a filter, or is kept on one side only.
-        held: deletes that wait for approval.
+        held: deletes that wait for approval; `skipped`: parked rows that a person set aside.
         open: conflicts that a person has to decide; `conflicts`: all on record.
         no_base: fields that differed when both sides were connected.
         normalized: rows in which a service made something else of a value; `drift`: repairs of one-way fields.
@@ -47,6 +47,7 @@ class LaneStatus:
     detached: int
     parked: int
     held: int
+    skipped: int
     waiting: int
     open: int
     conflicts: int
@@ -106,6 +107,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
         ):
             place = (pair, lane.map, lane.company)
             held = state.count_parked(*place, "held_delete")
+            skipped = state.count_parked(*place, "skipped")
             kinds = {kind: state.count_conflicts(*place, kind=kind) for kind in get_args(ConflictKind)}
             not_kept = state.count_conflicts(*place, status="open", kind="not_kept")
             found.lanes.append(
@@ -121,8 +123,9 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
                     links=state.count_links(*place, "paired"),
                     half=state.count_links(*place, "half"),
                     detached=state.count_links(*place, "detached"),
-                    parked=state.count_parked(*place) - held,
+                    parked=state.count_parked(*place) - held - skipped,
                     held=held,
+                    skipped=skipped,
                     waiting=state.count_waiting(*place),
                     open=state.count_conflicts(*place, status="open") - not_kept,
                     conflicts=kinds["conflict"] + kinds["delete"],

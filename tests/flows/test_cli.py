@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from flows import cli
 from flows.cli import app
-from flows.commands import conflicts, deletes, maps, sandbox, sync
+from flows.commands import conflicts, deletes, maps, parked, sandbox, sync
 from flows.commands.output import FAILED, FINDINGS, OK, USAGE, explain
 from mappings.catalogue import Catalogue
 from mappings.errors import FatalError, RetriableError
@@ -28,6 +28,7 @@ GROUPS = {
     "sandbox": sandbox.app,
     "deletes": deletes.app,
     "conflicts": conflicts.app,
+    "parked": parked.app,
 }
 
 
@@ -58,7 +59,8 @@ def test_the_stable_commands_are_there() -> None:
         "sandbox status",
     }
     expected |= {"deletes list", "deletes approve", "conflicts list", "conflicts resolve"}
-    expected |= {"pause", "resume", "stop", "receive", "explain", "troubleshoot"}
+    expected |= {"pause", "resume", "stop", "receive", "explain", "troubleshoot", "history", "plan"}
+    expected |= {"parked list", "parked retry", "parked skip", "parked export"}
     assert expected == set(COMMANDS)
 
 

@@ -11,9 +11,11 @@ from flows import control as control_module
 from flows import delta_sync as delta_module
 from flows import initial_sync as initial_module
 from flows import planning as plan_module
+from flows import replay as replay_module
 from flows.report import RunFailed
 from tasks import entity
 from tasks.progress import Tick, listening
+from tests.engine.memory import Refused
 from tests.engine.world import World, thing_map
 
 pytestmark = pytest.mark.prefect
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.prefect
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, prefect_server: None) -> Iterator[World]:
     made = World()
-    for module in (entity, initial_module, delta_module, control_module, plan_module):
+    for module in (entity, initial_module, delta_module, control_module, plan_module, replay_module):
         monkeypatch.setattr(module, "shared_session", lambda: made.session)
     yield made
 
@@ -145,3 +147,26 @@ def test_a_plan_is_shown_and_writes_nothing(world: World) -> None:
 
 def test_the_example_map_is_what_the_tests_think() -> None:
     assert thing_map()["lookups"]["new_parent"]["cycle"] is True
+
+
+def test_a_replay_tries_parked_rows_at_once(world: World) -> None:
+    def refuse(column: str, value: Any) -> Any:
+        if value == "bad":
+            raise Refused(400, "0x80060891", "this value is not allowed")
+        return value
+
+    world.add_fno("A1", A="a")
+    world.add_fno("A2", A="bad")
+    world.dataverse_memory.normalize, allowed = refuse, world.dataverse_memory.normalize
+    initial_module.initial_sync(return_state=True)
+    with world.store.read() as stored:
+        (parked,) = stored.parked(world.session.pair)
+    world.dataverse_memory.normalize = allowed
+    assert replay_module.replay(code="another", return_state=True).is_completed()
+    assert not world.equal()
+    state = replay_module.replay(ids=[parked.id], return_state=True)
+    assert state.is_completed(), state.message
+    assert world.equal()
+    with world.store.read() as stored:
+        assert stored.parked(world.session.pair) == []
+        assert stored.runs(world.session.pair)[0].kind == "replay"
