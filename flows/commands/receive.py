@@ -32,7 +32,10 @@ def receive(
 ) -> None:
     """Receive F&O's data and business events and Dataverse's webhooks until Ctrl-C; the delta sync then follows at once.
 
-    DUALFLOW_RECEIVER_SECRET is what senders must know. HTTPS needs DUALFLOW_RECEIVER_CERTIFICATE (PEM), or a proxy in front.
+    Settings: DUALFLOW_RECEIVER_SECRET (what senders must know), _HOST and _PORT (127.0.0.1, 4270), _CERTIFICATE and _KEY (PEM, for
+    HTTPS), _PLAIN=true (plain HTTP beyond this machine, behind a proxy), _LIMIT (bytes a request), _URL (as the systems reach it);
+    DUALFLOW_BUSINESS_EVENTS (BusinessEventId=EntitySet,…). F&O's events are activated in its own catalog; --register says how.
+
     Example: dualflow receive
     """
     if register and unregister:

@@ -13,6 +13,7 @@ from typing import Any
 from tasks.connectors.virtual import record_of
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, Event
+from tasks.state.store import Store
 from tasks.sync.feeds import Poll
 from tasks.sync.fno_names import Named, route
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
@@ -45,6 +46,15 @@ def poll_events(lanes: Sequence[Lane], lease: Lease) -> Poll:
         if len(events) < AT_ONCE:
             break
     return poll
+
+
+def let_go(store: Store, pair: int, table: str) -> None:
+    """Take out the events of an entity set that no lane listens to: a lane that joins later is compared with the whole set."""
+    with store.read() as state:
+        events = state.take_events(pair, "fno", table, AT_ONCE)
+    if events:
+        with store.unfenced() as tx:
+            tx.drop_events(events)
 
 
 def _taken(lane: Lane) -> list[Event]:

@@ -19,8 +19,8 @@ from tasks.sync import scans
 from tasks.sync.answers import poll_answers
 from tasks.sync.boundaries import are_due, poll_boundaries
 from tasks.sync.feed_choice import offers_of
-from tasks.sync.feed_dataverse import peek_dataverse, poll_dataverse, scan_dataverse
-from tasks.sync.feed_events import poll_events
+from tasks.sync.feed_dataverse import make_up, peek_dataverse, poll_dataverse
+from tasks.sync.feed_events import let_go, poll_events
 from tasks.sync.feed_export import poll_export
 from tasks.sync.feed_kinds import LOSSY, TIMES, Kind
 from tasks.sync.feed_modified import poll_modified
@@ -145,7 +145,9 @@ def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
         if not told.lanes:
             poll = Poll(feed.table, "", errors=told.errors)
         else:
-            poll = scan_dataverse(told, lease) if scan else poll_dataverse(told, lease, peeked)
+            # a run that keeps watch has a queue for scans: tokens may all be void at once
+            later = session.keeper is not None
+            poll = make_up(told, lease) if scan else poll_dataverse(told, lease, peeked, later=later)
     bound(session, waiting)
     return [poll]
 
@@ -163,6 +165,8 @@ def _poll_fno(session: Session, feed: Feed) -> list[Poll]:
             return [Poll(feed.table, feed.kind)]
     waiting = [record for record in begun(session, feed.maps) if record.initial == "done"]
     if not waiting:
+        if events:
+            let_go(session.store, session.pair, feed.table)
         return []
     with _leased(session, feed) as lease:
         if feed.kind == "row_version":
@@ -189,6 +193,7 @@ def _told_events(session: Session, feed: Feed) -> bool:
 def _poll_events(session: Session, feed: Feed, lease: Lease) -> list[Poll]:
     told, _ = told_of(session, feed.table, feed.maps, "data_events")
     if not told.lanes:
+        let_go(session.store, session.pair, feed.table)
         return [Poll(feed.table, "data_events", errors=told.errors)] if told.errors else []
     poll = poll_events(told.lanes, lease)
     poll.errors += told.errors
@@ -207,6 +212,8 @@ def _scan_fno(session: Session, feed: Feed, companies: Sequence[str] | None) -> 
         with suppress(FatalError):
             lanes.append(session.lane(sync, company))
     if not lanes:
+        if _told_events(session, feed):
+            let_go(session.store, session.pair, feed.table)
         return []
     with _leased(session, feed) as lease:
         polls = [poll_answers(lane, lease) for lane in lanes if not lane.map.initial]

@@ -11,12 +11,13 @@ import pytest
 from tasks.state.records import InboxEntry
 from tasks.sync.feed_events import poll_events
 from tasks.sync.feeds import Poll, feed_lease
+from tasks.sync.polling import feeds_of, poll_feed
 from tasks.sync.receiving import Reception
 from tasks.sync.work import delta_sync
 from tests.engine.memory import Stored
 from tests.engine.shop import Shop, a_map, dataverse_table, fno_table
 from tests.engine.trade import COMPANIES, COMPANY
-from tests.engine.world import World
+from tests.engine.world import World, thing_map
 from tests.receiving import context, data_event
 
 
@@ -270,3 +271,19 @@ def test_events_that_no_run_wants_for_a_day_make_way_for_a_scan(world: World) ->
     with world.store.read() as state:
         (left,) = state.take_events(world.session.pair, "fno", "Things", 10)
     assert left.row == '["b"]'
+
+
+@pytest.mark.parametrize("kind", ["data_events", "scan"])
+def test_events_that_no_lane_listens_to_are_let_go_and_one_that_comes_later_lacks_nothing(kind: str) -> None:
+    made = thing_map()
+    world = World([{**made, "fno": {**made["fno"], "feeds": [kind]}}], data_events=("all",))
+    receive(world, told("Create", world.add_fno("a"), "Code"))
+    (feed,) = (each for each in feeds_of(world.session, world.session.selected()) if each.side == "fno")
+    assert (feed.kind, poll_feed(world.session, feed)) == (kind, [])
+    with world.store.read() as state:
+        assert state.tables_with_events(world.session.pair) == {}
+    world.initial()
+    world.add_fno("b")  # before anybody listens: its event is lost
+    poll_feed(world.session, feed)
+    delta_sync(world.session, "Things")
+    assert world.equal()
