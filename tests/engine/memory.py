@@ -10,7 +10,7 @@ import base64
 import copy
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -172,16 +172,26 @@ class Refused(Exception):
         self.error = ServiceError(status, code, message)
 
 
+@dataclass(frozen=True)
+class Behind:
+    """The rows of a table that stand behind this one."""
+
+    order: tuple[str, ...]
+
+
 class MemorySide:
     """What both in-memory sides share.
 
     Attributes:
         before: Told the kind of each request before it is served: the place for a user to interfere.
+        asked: What that request is about: its table, and what it names there (None = any row of it).
         after: Told the kind of each write once it stands, before it is answered: the place to die.
         fate: Asked what becomes of each write.
         silent: Writes are acknowledged without the row and its version.
         cut_after: Lists break off after so many rows, as if there were no more; None = they are whole.
         keeps_referred: Rows that other rows name can't be deleted.
+        ignores_versions: A write goes through whatever became of the row since it was read.
+        looks: What a row held when a write came is told with the answer.
     """
 
     name: Literal["fno", "dataverse"]
@@ -193,8 +203,9 @@ class MemorySide:
         self.page_size = 5000
         self.silent = False
         self.cut_after: int | None = None
-        self.keeps_referred = False
+        self.keeps_referred = self.ignores_versions = self.looks = False
         self.before: Callable[[str], None] = lambda _: None
+        self.asked: tuple[str, Any] = ("", None)
         self.after: Callable[[str], None] = lambda _: None
         self.fate: Callable[[], Fate] = self._planned_fate
 
@@ -204,8 +215,9 @@ class MemorySide:
             return "lost"
         return "answered"
 
-    def _count(self, kind: str) -> None:
+    def _count(self, kind: str, table: str, named: Any = None) -> None:
         self.requests[kind] = self.requests.get(kind, 0) + 1
+        self.asked = table, named
         self.before(kind)
 
     def table(self, name: str) -> Table:
@@ -240,7 +252,7 @@ class MemorySide:
         after: tuple[str, ...] | None = None
         left = self.cut_after
         while True:
-            self._count("page")
+            self._count("page", table, None if after is None else Behind(after))
             rows = sorted((self._order(table, stored), stored.id, stored) for stored in self._visible(table))
             rows = [each for each in rows if after is None or each[0] > after]
             if filter is not None:
@@ -262,7 +274,7 @@ class MemorySide:
         )
 
     def read(self, table: str, addresses: Sequence[Address], columns: Sequence[str]) -> list[Row | None]:
-        self._count("read")
+        self._count("read", table, addresses)
         out: list[Row | None] = []
         for address in addresses:
             stored = self._locate(table, address)
@@ -274,7 +286,7 @@ class MemorySide:
         return out
 
     def find(self, table: str, keys: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[Row]]:
-        self._count("find")
+        self._count("find", table, keys)
         out = []
         for key in keys:
             names = {
@@ -293,13 +305,14 @@ class MemorySide:
     def write(
         self, table: str, operations: Sequence[Operation], *, columns: Sequence[str], bulk: bool = False
     ) -> list[Outcome]:
-        self._count("bulk" if bulk else "batch")
+        self._count("bulk" if bulk else "batch", table, operations)
         return [self._one(table, operation, columns, bulk) for operation in operations]
 
     def _one(self, table: str, operation: Operation, columns: Sequence[str], bulk: bool) -> Outcome:
         fate = self.fate()
         if fate == "never arrived":
             return Outcome("unknown")
+        stood = self._standing(table, operation, columns) if self.looks else None
         try:
             outcome = self._done(table, operation, columns, bulk)
         except Refused as refused:
@@ -311,7 +324,16 @@ class MemorySide:
                 return self._done(table, operation, columns, bulk)
             if self.silent:
                 outcome = Outcome("done", id=outcome.id)
-        return Outcome("unknown") if fate in ("lost", "sent again") else outcome
+        if fate in ("lost", "sent again"):
+            return Outcome("unknown")
+        return outcome if stood is None else replace(outcome, before=stood)
+
+    def _standing(self, table: str, operation: Operation, columns: Sequence[str]) -> Row | None:
+        """What the row holds that a write is about."""
+        if operation.kind == "create" or operation.address is None:
+            return None
+        found = self._locate(table, operation.address)
+        return self._shown(table, found, columns) if found is not None else None
 
     def _done(self, table: str, operation: Operation, columns: Sequence[str], bulk: bool) -> Outcome:
         if operation.kind == "create":
@@ -323,7 +345,8 @@ class MemorySide:
         found = self._locate(table, operation.address)
         if found is None:
             return Outcome("absent")
-        if operation.version is not None and operation.version != self._version(found):
+        moved = operation.version is not None and operation.version != self._version(found)
+        if moved and not self.ignores_versions:
             return Outcome("stale")
         if operation.kind == "delete":
             self._check_delete(table, found)
@@ -368,10 +391,11 @@ class MemorySide:
         raise NotImplementedError
 
     def track(self, table: str, columns: Sequence[str]) -> str:
+        self._count("track", table)
         return str(self.memory.version)
 
     def changes(self, table: str, token: str, columns: Sequence[str]) -> Iterator[ChangePage]:
-        self._count("delta")
+        self._count("delta", table)
         since = int(token)
         if since < self.memory.expired_before:
             raise TokenExpired("the token expired")

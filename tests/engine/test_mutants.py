@@ -6,15 +6,15 @@ state, for which one process is not enough, has a check of its own.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tasks.state.store import Store
-from tests.engine.interleave import Found, Played, Scenario, explore
 from tests.engine.invariants import broken
 from tests.engine.mutants import MUTANTS
+from tests.engine.rest import Rest
+from tests.engine.search import Found, search
 from tests.engine.suites import SUITES
 from tests.state.fencing import nobody_takes_over_between_check_and_write
 
@@ -25,16 +25,13 @@ LOSSES = ("I1", "I2", "I3", "I4", "I6", "I7")
 """Invariants about values and rows; how writes are counted and asked for doesn't prove a loss."""
 
 
-def first_broken(name: str, edits: int, crashes: int = 0, faults: int = 0) -> Found | None:
+def first_broken(name: str, depth: tuple[int, int, int]) -> Found | None:
     """The first interleaving of a suite after which a value or a row is not as it should be."""
 
-    def check(one: Played) -> list[str]:
-        return [each for each in broken(one) if each.startswith(LOSSES)]
+    def check(rest: Rest) -> list[str]:
+        return [each for each in broken(rest) if each.startswith(LOSSES)]
 
-    scenario: Scenario = replace(
-        SCENARIOS[name].scenario, most_edits=edits, most_crashes=crashes, most_faults=faults
-    )
-    _, found = explore(scenario, check)
+    found = search(SCENARIOS[name].at(*depth), check).found
     return found[0] if found else None
 
 
@@ -61,7 +58,7 @@ NOTICED: dict[str, tuple[str, tuple[int, int, int]]] = {
 def test_the_small_scope_check_notices(mutant: str) -> None:
     suite, depth = NOTICED[mutant]
     with MUTANTS[mutant]():
-        assert first_broken(suite, *depth) is not None
+        assert first_broken(suite, depth) is not None
 
 
 def test_every_mutant_is_noticed_somewhere() -> None:

@@ -1,15 +1,10 @@
-"""Every interleaving of users' edits, crashes and lost answers with the engine's steps, in a world of one row and a neighbour.
+"""Every interleaving of users' edits, crashes and lost answers with the engine's steps, in worlds of a few rows.
 
-What is covered: one row with two fields and a neighbour that must stay as it is; once with a parent that comes late, brought over
-by another lane in the midst of the row's own work, and once under a map whose field pairs change their order meanwhile. Edits of
-either field on either side, deletes and recreates, before every request that the engine makes to that side in its first two runs
-(one more a crash), in every order;
-crashes after every transaction of the state and every write; writes that are done without an answer, not done, or sent again.
-Up to three edits, or two with a crash or a lost answer. Both one-way and two-way conflicts' policies, services that normalize,
-services that answer without the row, and first connections from each start. After each interleaving the engine runs alone until
-nothing moves (at most four times), and `invariants` says what must hold.
-
-`SMALL_SCOPE=soak` adds the deeper ones (up to four edits, or two crashes), about ten times as many.
+What is covered: see `suites`. Edits of any field on either side, deletes and recreates, before every request that the engine makes
+about the row in its first two runs (one more a crash), in every order; crashes after every transaction of the state and every
+write; writes that are done without an answer, not done, or sent again. Up to three edits and two crashes. After each interleaving
+the engine runs alone until nothing moves (at most five times, the last of which moves nothing), and `invariants` says what must
+hold. `python -m tests.engine.small_scope --all` plays the deeper ones.
 
 The engine is the production one over a store of plain dictionaries. Samples of every suite are played again over the real store on
 SQLite, and must take the same course to the same end.
@@ -17,25 +12,27 @@ SQLite, and must take the same course to the same end.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
 from tests.engine.hookedstore import HookedStore
-from tests.engine.interleave import SETS, SIDES, Played, Player, Scenario, explore
+from tests.engine.interleave import Chooser, Played
 from tests.engine.invariants import broken
-from tests.engine.parents import REFERENCE
+from tests.engine.player import Player
+from tests.engine.rest import Rest
+from tests.engine.scenario import Scenario
+from tests.engine.search import MOST_RUNS, Searched, search
 from tests.engine.suites import SUITES
+from tests.engine.telling import told
 
-SOAK = os.environ.get("SMALL_SCOPE") == "soak"
-SCENARIOS = [scenario for suite in SUITES for scenario in suite.scenarios(SOAK)]
+SCENARIOS = [scenario for suite in SUITES for scenario in suite.scenarios()]
 SAMPLES = 5
-"""Interleavings of each scenario that are played again over the real store."""
+"""Interleavings of each suite that are played again over the real store."""
 
-counted: dict[str, int] = {}
+counted: dict[str, Searched] = {}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,78 +40,50 @@ def _summary(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     capture = request.config.pluginmanager.getplugin("capturemanager")
     if capture is not None and counted:
+        total = sum(each.interleavings for each in counted.values())
         with capture.global_and_fixture_disabled():
-            print(f"\nsmall scope: {sum(counted.values())} interleavings in {len(counted)} scenarios")
+            print(f"\nsmall scope: {total} interleavings in {len(counted)} scenarios")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_interleaving(scenario: Scenario) -> None:
-    played, found = explore(scenario, broken)
-    assert not found, str(found[0])
-    assert played > 10
-    counted[scenario.name] = played
+    searched = search(scenario, broken)
+    assert not searched.found, str(searched.found[0])
+    assert searched.interleavings > 10 and searched.ends > 5
+    counted[scenario.name] = searched
 
 
 # the same over the real store
 
 
-def anonymous(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without ids, which are drawn; of a reference only whether there is one."""
-    return {
-        name: bool(value) if name == REFERENCE["dataverse"].name else value
-        for name, value in values.items()
-        if not name.endswith("id")
-    }
+def courses(scenario: Scenario, paths: list[list[list[int]]] | None = None) -> dict[str, list[Any]]:
+    """What comes of interleavings of one cycle, by their words; of all, or those that are asked for."""
+    found = {}
+    with Player(scenario) as player:
+        for path in _all_paths([]) if paths is None else paths:
+            played = Played(player, Chooser(path), player.start)
+            played.cycle()
+            rests = played.settle(MOST_RUNS)
+            found[str(played)] = [[list(step) for step in path], _plain(told(player, rests))]
+    return found
 
 
-def course(one: Played) -> dict[str, Any]:
-    """What came of an interleaving, without ids and times."""
-    player = one.player
-    with player.store.read() as state:
-        pair = player.world.session.pair
-        conflicts = [r for r in state.conflicts(pair) if r.id not in player.recorded]
-        return {
-            "words": one.words,
-            "trouble": one.trouble,
-            "rows": {
-                side: sorted(
-                    [
-                        sorted(anonymous(row.values).items(), key=str)
-                        for row in player.memory(side).of(SETS[side]).values()
-                    ],
-                    key=str,
-                )
-                for side in SIDES
-            },
-            "writes": {
-                side: [(write.kind, anonymous(write.values)) for write in writes]
-                for side, writes in one.writes.items()
-            },
-            "conflicts": [(r.key, r.kind, list(r.fields), r.winner, r.status) for r in reversed(conflicts)],
-            "parked": [(r.key, r.kind, r.code) for r in state.parked(pair)],
-            "links": [
-                (link.key, link.state, link.base_dataverse is None, link.intent_fno, link.intent_dataverse)
-                for link in state.iterate_links(pair, "Rows", "", 0, 10)
-            ],
-            "inbox": state.count_inbox(pair),
-        }
+def _all_paths(path: list[list[int]]) -> Iterator[list[list[int]]]:
+    yield path
+    while Chooser.advance(path):
+        yield path
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [s for suite in SUITES for s in list(suite.scenarios())[-1:]],
-    ids=lambda scenario: scenario.name,
-)
-def test_the_real_store_takes_the_same_course(scenario: Scenario) -> None:
-    taken: list[tuple[list[list[int]], dict[str, Any]]] = []
+def _plain(rest: Rest) -> dict[str, Any]:
+    kept = {each.name: getattr(rest, each.name) for each in fields(rest)}
+    return {name: value for name, value in kept.items() if name not in ("rules", "excused")}
 
-    def watch(path: list[list[int]], one: Played) -> None:
-        taken.append(([list(step) for step in path], course(one)))
 
-    explore(replace(scenario, cycles=1), lambda _: [], watch=watch)
-    real = Player(replace(scenario, cycles=1, store=lambda: HookedStore.open("sqlite://")))
-    try:
-        for path, expected in taken[:: max(1, len(taken) // SAMPLES)][:SAMPLES]:
-            assert course(real.play(path)) == expected
-    finally:
-        real.store.close()
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.scenario.name)
+def test_the_real_store_takes_the_same_course(suite: Any) -> None:
+    scenario = replace(suite.at(*suite.depths[-1]), edits=1)
+    expected = courses(scenario)
+    words = sorted(expected)[:: max(1, len(expected) // SAMPLES)][:SAMPLES]
+    real = replace(scenario, store=lambda clock: HookedStore.open("sqlite://", clock=clock))
+    found = courses(real, [expected[each][0] for each in words])
+    assert found == {each: expected[each] for each in words}
