@@ -100,7 +100,7 @@ class _Draft:
                 "set": self.fno.name,
                 "entity": self._entity(),
                 "key": list(self.fno.key),
-                "feeds": ["scan"],
+                "feeds": ["row_version", "data_events", "scan"],
             },
             "dataverse": {"table": self.dataverse.name, "key": self._key(pairs)},
             "lookups": self.lookups,

@@ -152,7 +152,8 @@ def _read(
         routed = route(told.lanes, named)
         poll.seen += len(named)
         poll.named += len(routed.entries)
-        lost = bool(routed.strangers) and not _speaks_of_records(lane, known, columns)
+        proved: set[str] = vars(session).setdefault("proved", set())
+        lost = bool(routed.strangers) and not _speaks_of_records(lane, known, columns, proved)
         with session.store.transaction(lease) as tx:
             if routed.entries:
                 tx.put_inbox(routed.entries)
@@ -160,7 +161,8 @@ def _read(
                 want_scan(tx, session.pair, told.table)
             if page.token is not None:
                 now = session.seams.now()
-                tx.save_cursor(replace(cursor, token=page.token, polled_at=now))
+                # a lane that isn't told any more is late when it comes back
+                tx.save_cursor(replace(cursor, token=page.token, state=told.state, polled_at=now))
     return poll
 
 
@@ -198,11 +200,16 @@ def _address(row: Row, columns: dict[str, str], lane: Lane) -> dict[str, Any]:
     }
 
 
-def _speaks_of_records(lane: Lane, virtual: Table, columns: dict[str, str]) -> bool:
+def _speaks_of_records(lane: Lane, virtual: Table, columns: dict[str, str], known: set[str]) -> bool:
     """Do the ids of this virtual table hold record ids? Told by a row that is linked.
 
     Only then is a deleted id that fits no link surely a row that no link knows.
+
+    Args:
+        known: virtual tables of which that was seen before.
     """
+    if virtual.name in known:
+        return True
     with lane.store.read() as state:
         links = state.iterate_links(lane.pair, lane.map.name, lane.company, 0, SAMPLES)
     asked = [link for link in links if link.fno_row and link.fno_key]
@@ -212,4 +219,7 @@ def _speaks_of_records(lane: Lane, virtual: Table, columns: dict[str, str]) -> b
     ]
     found = lane.dataverse.find(virtual.name, queries, []) if queries else []
     ids = {record_of(str(row[virtual.id_column])) for rows in found for row in rows}
-    return any(link.fno_row in ids for link in asked)
+    if any(link.fno_row in ids for link in asked):
+        known.add(virtual.name)
+        return True
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -139,5 +140,23 @@ def test_a_paused_company_that_heard_nothing_is_compared_when_it_goes_on(
     both.poll()
     assert both.work() == []
     resume(both.session.store, lanes)
+    both.poll()
+    assert both.work() == [("dataverse", "create", "NEW")]
+
+
+def test_a_company_that_was_away_is_compared_when_it_comes_back(services: Services, fed: Feeding) -> None:
+    """What changed while it was being connected anew was told to its neighbour alone."""
+    reference_data(services)
+    services.admin("POST", "virtual", {"sets": [GROUPS], "tracked": True})
+    both = fed(("usmf", "demf"))
+    both.poll()
+    running = both.installation.lane(CUSTOMER_GROUPS, "usmf")
+    with both.session.store.unfenced() as tx:
+        tx.save_lane(replace(running, state="initializing", initial="running"))
+    both.group("NEW")
+    both.poll()
+    assert both.work() == []
+    with both.session.store.unfenced() as tx:
+        tx.save_lane(running)
     both.poll()
     assert both.work() == [("dataverse", "create", "NEW")]
