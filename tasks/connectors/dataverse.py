@@ -237,10 +237,11 @@ class DataverseSide:
         """Creates by CreateMultiple where `bulk` and the table allow it, everything else by `$batch`."""
         check_versions(operations)
         known = self.table(table)
-        writer = batch_writer(self.client, known, columns)
+        writer = batch_writer(self.client, known, columns, looks=self.client.looks)
         outcomes: list[Outcome] = []
-        for start in range(0, len(operations), WRITE_BATCH):
-            chunk = operations[start : start + WRITE_BATCH]
+        size = WRITE_BATCH // 2 if self.client.looks and not bulk else WRITE_BATCH
+        for start in range(0, len(operations), size):
+            chunk = operations[start : start + size]
             if bulk and len(chunk) > 1 and self._takes_bulk(known, chunk):
                 create = BulkCreate(self.client, known, writer, lambda: self._without_bulk.add(known.name))
                 outcomes += create.run(chunk)

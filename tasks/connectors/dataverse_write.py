@@ -35,8 +35,12 @@ _SMALLEST_BULK = 125
 once."""
 
 
-def batch_writer(client: Client, table: Table, columns: Sequence[str]) -> Writer:
-    """Single writes; answers hold `columns` as the table has them now."""
+def batch_writer(client: Client, table: Table, columns: Sequence[str], *, looks: bool = False) -> Writer:
+    """Single writes; answers hold `columns` as the table has them now.
+
+    Args:
+        looks: read each row in the same batch, right before it is updated or deleted.
+    """
     root = client.origin.path
     chosen = select(table, [table.id_column, *columns])
     create = f"{root}{table.name}?$select={chosen}"
@@ -58,7 +62,11 @@ def batch_writer(client: Client, table: Table, columns: Sequence[str]) -> Writer
     def judge(operation: Operation, part: Part) -> Outcome:
         return _outcome(table, operation, part)
 
-    return Writer(client, root + table.name, encode, judge)
+    def look(operation: Operation, content_id: str) -> bytes:
+        target = f"{root}{dataverse_address(table, str(operation.address))}?$select={chosen}"
+        return part_request("GET", target, _HEADERS, content_id=content_id)
+
+    return Writer(client, root + table.name, encode, judge, look if looks else None)
 
 
 def _outcome(table: Table, operation: Operation, part: Part) -> Outcome:

@@ -251,10 +251,11 @@ class FnoSide:
         """
         check_versions(operations)
         known = self.table(table)
-        writer = batch_writer(self.client, known)
+        writer = batch_writer(self.client, known, columns, looks=self.client.looks)
         outcomes: list[Outcome] = []
-        for start in range(0, len(operations), WRITE_BATCH):
-            outcomes += write_batch(writer, operations[start : start + WRITE_BATCH])
+        size = WRITE_BATCH // 2 if self.client.looks else WRITE_BATCH
+        for start in range(0, len(operations), size):
+            outcomes += write_batch(writer, operations[start : start + size])
         return outcomes
 
     def track(self, table: str, columns: Sequence[str]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from tasks.connectors.batch import Part, change_set, part_request
 from tasks.connectors.http import Client
-from tasks.connectors.odata import fno_address
+from tasks.connectors.odata import fno_address, select
 from tasks.connectors.paging import ENCODER, row_of
 from tasks.connectors.refusals import service_error, shown_path
 from tasks.connectors.side import Operation, Outcome, Row, ServiceError, Table
@@ -23,8 +23,12 @@ _HEADERS = {
 }
 
 
-def batch_writer(client: Client, table: Table) -> Writer:
-    """Single writes. Creates answer with the whole row; updates as a rule with nothing but their success."""
+def batch_writer(client: Client, table: Table, columns: Sequence[str] = (), *, looks: bool = False) -> Writer:
+    """Single writes. Creates answer with the whole row; updates as a rule with nothing but their success.
+
+    Args:
+        looks: read `columns` of each row in the same batch, right before it is updated or deleted.
+    """
     root = client.origin.path
 
     def encode(operation: Operation, content_id: str) -> bytes:
@@ -45,7 +49,14 @@ def batch_writer(client: Client, table: Table) -> Writer:
     def judge(operation: Operation, part: Part) -> Outcome:
         return _outcome(table, operation, part)
 
-    return Writer(client, root + table.name, encode, judge)
+    chosen = select(table, [*table.key, *columns])
+
+    def look(operation: Operation, content_id: str) -> bytes:
+        assert isinstance(operation.address, Mapping)
+        target = f"{root}{fno_address(table, operation.address)}?cross-company=true&$select={chosen}"
+        return part_request("GET", target, _HEADERS, content_id=content_id)
+
+    return Writer(client, root + table.name, encode, judge, look if looks else None)
 
 
 def _outcome(table: Table, operation: Operation, part: Part) -> Outcome:

@@ -27,16 +27,15 @@ import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import ConnectTimeoutError as PoolConnectTimeout
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from mappings.errors import FatalError, RetriableError
 from tasks.connectors.concurrency import Gate
 from tasks.connectors.credentials import Credential, Tokens
+from tasks.connectors.fence import pass_all
 from tasks.connectors.origin import Origin
 from tasks.connectors.refusals import denied, request_id, service_error, shown_path
 from tasks.connectors.requestlog import Kind, RequestLog
-from tasks.connectors.retry import THROTTLED, TRANSIENT, Retries, retry_after
+from tasks.connectors.retry import THROTTLED, TRANSIENT, Retries, never_left, retry_after
 from tasks.connectors.side import ServiceError, SideName
 from tasks.connectors.skew import Skew
 from tasks.connectors.together import Together
@@ -144,6 +143,8 @@ class Client:
         self.allowance: Allowance | None = None
         self.together: Together | None = None
         """Where set, what several threads read or write at the same moment goes out as one."""
+        self.looks = False
+        """Where versions don't protect a row, each is read in the same batch right before it is written."""
         self._tokens = Tokens(credential, scope, clock=clock, fetched=lambda: self.log.note("token"))
         self._quiet_until = 0.0
         self._quiet = threading.Lock()
@@ -254,6 +255,7 @@ class Client:
                 self._on_request(kind, method, path)
             if self.allowance is not None:
                 self.allowance.take(operations)
+            pass_all()
             started = time.perf_counter()
             try:
                 response = self._session.request(
@@ -333,7 +335,7 @@ class Client:
                 remedy="set DUALFLOW_CA_BUNDLE to the file with your certificate authority",
                 side=self.side,
             )
-        kind = Unsent if _never_left(error) else LostAnswer
+        kind = Unsent if never_left(error) else LostAnswer
         what = "can't be reached" if kind is Unsent else "did not answer"
         return kind(
             f"{self.side} {what} ({path}): {type(error).__name__}",
@@ -388,13 +390,3 @@ class Client:
                 status=answer.status,
             )
         return target
-
-
-def _never_left(error: requests.RequestException) -> bool:
-    """True if no connection came about, so that the service can't have seen the request."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
-        return True
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(cause, NewConnectionError | PoolConnectTimeout)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+import requests
+from urllib3.exceptions import ConnectTimeoutError as PoolConnectTimeout
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
 TRANSIENT = frozenset({408, 500, 502, 504})
 """Statuses that may pass, and that say nothing about what was done."""
 
@@ -61,3 +65,13 @@ def retry_after(value: str | None, now: float) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - now)
+
+
+def never_left(error: requests.RequestException) -> bool:
+    """True if no connection came about, so that the service can't have seen the request."""
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(cause, NewConnectionError | PoolConnectTimeout)

@@ -86,13 +86,14 @@ class Operation:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one `Operation`; `row` is what the service now holds, in the columns that were asked
-    for."""
+    for, `before` what it held when the write came, where that was looked at."""
 
     status: OutcomeStatus
     row: Row | None = None
     id: str | None = None
     version: str | None = None
     error: ServiceError | None = None
+    before: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ again and a second one is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mappings.errors import LeaseLost
 from tasks.connectors.batch import Part, batch_body, by_position, read_parts
+from tasks.connectors.fence import Check, current, fenced, pass_all
 from tasks.connectors.http import Answer, Client, LostAnswer, Unsent
+from tasks.connectors.paging import row_of
 from tasks.connectors.refusals import service_error, shown_path, unanswered
 from tasks.connectors.retry import THROTTLED, TRANSIENT, retry_after
-from tasks.connectors.side import Operation, Outcome, ServiceError
+from tasks.connectors.side import Operation, Outcome, Row, ServiceError
 
 _SPLITS = 24
 """Whole batches that may be refused before the rest is given up: enough to isolate one bad row of 1,000
@@ -25,12 +28,13 @@ twice over."""
 @dataclass(frozen=True, slots=True)
 class Writer:
     """How one side writes: `encode` makes a part of an operation (given its content id), `judge` reads its
-    answer."""
+    answer. `look` makes a part that reads the row right before, where versions don't protect it."""
 
     client: Client
     path: str
     encode: Callable[[Operation, str], bytes]
     judge: Callable[[Operation, Part], Outcome]
+    look: Callable[[Operation, str], bytes] | None = None
 
 
 def check_versions(operations: Sequence[Operation]) -> None:
@@ -47,26 +51,70 @@ def write_batch(writer: Writer, operations: Sequence[Operation]) -> list[Outcome
     together = writer.client.together
     if together is None or not 0 < len(operations) <= together.most:
         return BatchWrite(writer, operations).run()
-    return together.ask((writer.client.side, "write"), len(operations), (writer, operations), _shared)
+    asked = _Asked(writer, operations, current())
+    return together.ask((writer.client.side, "write"), len(operations), asked, _shared)
 
 
-def _shared(every: Sequence[tuple[Writer, Sequence[Operation]]]) -> list[list[Outcome] | Exception]:
-    """The writes of several tables as one batch, each encoded and judged as its table needs it."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one thread wants written, and what gives it the right to."""
+
+    writer: Writer
+    operations: Sequence[Operation]
+    checks: tuple[Check, ...]
+
+    def lost(self) -> LeaseLost | None:
+        """Why it may not be sent any more."""
+        try:
+            pass_all(self.checks)
+        except LeaseLost as error:
+            return error
+        return None
+
+
+def _shared(every: Sequence[_Asked]) -> list[list[Outcome] | Exception]:
+    """The writes of several tables as one batch, each encoded and judged as its table needs it.
+
+    A lane that was taken over meanwhile keeps the others from nothing: it is left out, or told when the batch ends early.
+    """
     if len(every) == 1:
-        return [BatchWrite(*every[0]).run()]
-    writer_of = {id(operation): writer for writer, operations in every for operation in operations}
-    outcomes = iter(
-        BatchWrite(
-            replace(
-                every[0][0],
-                path=every[0][0].client.origin.path + "$batch",
-                encode=lambda operation, name: writer_of[id(operation)].encode(operation, name),
-                judge=lambda operation, part: writer_of[id(operation)].judge(operation, part),
-            ),
-            [operation for _, operations in every for operation in operations],
-        ).run()
+        return [BatchWrite(every[0].writer, every[0].operations).run()]
+    lost = {place: error for place, asked in enumerate(every) if (error := asked.lost())}
+    alive = [asked for place, asked in enumerate(every) if place not in lost]
+    outcomes = iter(_combined(alive)) if alive else iter(())
+    answers: list[list[Outcome] | Exception] = []
+    for place, asked in enumerate(every):
+        if place in lost:
+            answers.append(lost[place])
+            continue
+        own = [next(outcomes) for _ in asked.operations]
+        answers.append(own if (error := asked.lost()) is None else error)
+    return answers
+
+
+def _combined(every: Sequence[_Asked]) -> list[Outcome]:
+    writer_of = {id(operation): asked.writer for asked in every for operation in asked.operations}
+    first = every[0].writer
+    batch = BatchWrite(
+        replace(
+            first,
+            path=first.client.origin.path + "$batch",
+            encode=lambda operation, name: writer_of[id(operation)].encode(operation, name),
+            judge=lambda operation, part: writer_of[id(operation)].judge(operation, part),
+            look=first.look and (lambda operation, name: _look(writer_of[id(operation)], operation, name)),
+        ),
+        [operation for asked in every for operation in asked.operations],
     )
-    return [[next(outcomes) for _ in operations] for _, operations in every]
+    try:
+        with fenced(*(check for asked in every for check in asked.checks)):
+            return batch.run()
+    except LeaseLost:
+        # what was not answered by then may have been carried out
+        return [outcome or Outcome("unknown") for outcome in batch.outcomes]
+
+
+def _look(writer: Writer, operation: Operation, name: str) -> bytes:
+    return writer.look(operation, name) if writer.look is not None else b""
 
 
 class BatchWrite:
@@ -76,6 +124,7 @@ class BatchWrite:
         self.writer = writer
         self.operations = operations
         self.outcomes: list[Outcome | None] = [None] * len(operations)
+        self.seen: dict[int, Row | None] = {}
         self.attempt = 0
         self.splits = 0
 
@@ -91,9 +140,7 @@ class BatchWrite:
     def _send(self, group: list[int]) -> list[list[int]]:
         """Send one batch and settle what its answer settles; returns the batches that remain to be sent."""
         client = self.writer.client
-        content_type, body = batch_body(
-            self.writer.encode(self.operations[index], str(index + 1)) for index in group
-        )
+        content_type, body = batch_body(self._parts(group))
         creates = any(self.operations[index].kind == "create" for index in group)
         try:
             answer = client.send(
@@ -103,7 +150,7 @@ class BatchWrite:
                 headers={"Content-Type": content_type, "Prefer": "odata.continue-on-error"},
                 body=body,
                 resend="unread" if creates else "always",
-                operations=len(group),
+                operations=len(self._ids(group)),
             )
         except Unsent as error:
             self._settle(group, Outcome("unsent", error=unanswered(error)))
@@ -113,7 +160,7 @@ class BatchWrite:
                 self._settle(group, Outcome("unknown", error=unanswered(error)))
                 return []
             return self._lost(group, unanswered(error))
-        client.log.count("operations", len(group))
+        client.log.count("operations", len(self._ids(group)))
         read = read_parts(answer.headers.get("content-type", ""), answer.content)
         if read is None or not read.parts:
             return self._refused(group, answer)
@@ -122,7 +169,9 @@ class BatchWrite:
     def _judge(
         self, group: list[int], answer: Answer, parts: Sequence[Part], complete: bool
     ) -> list[list[int]]:
-        found = by_position(parts, [str(index + 1) for index in group])
+        found = by_position(parts, self._ids(group))
+        if len(found) > len(group):
+            found = self._looked(group, found)
         again: list[int] = []
         unanswered: list[int] = []
         waiting: list[Part] = []
@@ -141,7 +190,10 @@ class BatchWrite:
                     waiting.append(part)
                     again.append(index)
             else:
-                self.outcomes[index] = self.writer.judge(operation, part)
+                outcome = self.writer.judge(operation, part)
+                self.outcomes[index] = (
+                    replace(outcome, before=row) if (row := self.seen.get(index)) else outcome
+                )
         if waiting and not self._patient(again, waiting):
             again = []
         elif not waiting:
@@ -150,6 +202,36 @@ class BatchWrite:
             return [again, *self._lost(unanswered, self._error(answer))]
         # a service that stops at the first refusal has not run what came after it
         return [sorted(again + unanswered)]
+
+    def _looks(self, index: int) -> bool:
+        return self.writer.look is not None and self.operations[index].kind != "create"
+
+    def _parts(self, group: list[int]) -> Iterator[bytes]:
+        for index in group:
+            if self._looks(index) and self.writer.look is not None:
+                yield self.writer.look(self.operations[index], f"{index + 1}.0")
+            yield self.writer.encode(self.operations[index], str(index + 1))
+
+    def _ids(self, group: list[int]) -> list[str]:
+        """Content ids of a batch's parts."""
+        if self.writer.look is None:
+            return [str(index + 1) for index in group]
+        return [
+            name
+            for index in group
+            for name in ((f"{index + 1}.0", str(index + 1)) if self._looks(index) else (str(index + 1),))
+        ]
+
+    def _looked(self, group: list[int], parts: Sequence[Part | None]) -> list[Part | None]:
+        """Keep what the looks saw, and leave the answers to the writes."""
+        found: list[Part | None] = []
+        left = iter(parts)
+        for index in group:
+            if self._looks(index):
+                seen = next(left)
+                self.seen[index] = row_of(seen.body) if seen is not None and seen.status == 200 else None
+            found.append(next(left))
+        return found
 
     def _patient(self, again: list[int], waiting: Sequence[Part]) -> bool:
         """Wait as the throttled parts ask; False, with those settled, if that has been tried often enough."""

@@ -22,11 +22,11 @@ def connect(settings: Settings) -> tuple[FnoSide, DataverseSide]:
         settings.verify,
     )
     # no request may outlive the lease under which it was sent
-    timeout = (10.0, settings.request_seconds)
+    timeout = (settings.connect_seconds, settings.request_seconds)
     verify, connections = settings.verify, settings.connections
-    return (
-        FnoSide(settings.fno_url, credential, verify=verify, connections=connections, timeout=timeout),
-        DataverseSide(
-            settings.dataverse_url, credential, verify=verify, connections=connections, timeout=timeout
-        ),
+    fno = FnoSide(settings.fno_url, credential, verify=verify, connections=connections, timeout=timeout)
+    dataverse = DataverseSide(
+        settings.dataverse_url, credential, verify=verify, connections=connections, timeout=timeout
     )
+    fno.client.looks, dataverse.client.looks = (name in settings.versions_ignored for name in ("fno", "dataverse"))
+    return fno, dataverse

@@ -304,7 +304,8 @@ class Engine:
 
     def _hold(self) -> None:
         """A request must not still be under way when somebody else may already own the lane; asked again after each wait."""
-        if not self.lease.outlives(self.lane.settings.request_seconds):
+        settings = self.lane.settings
+        if not self.lease.outlives(settings.connect_seconds + settings.request_seconds):
             self.lane.store.renew(self.lease)
 
     def _write(self, sends: Sequence[Send], *, bulk: bool) -> list[Outcome]:

@@ -37,7 +37,7 @@ class Results:
         self._written: set[tuple[int, SideName]] = set()
         self._inserts: list[int] = []
         self.look_again: set[int] = set()
-        """New rows in which the service filled in more than it was sent: that flows back at once."""
+        """Rows in which more changed than was sent: what a service filled in, or somebody else set, flows back at once."""
         self.clean: list[int] = []
         self._clean: frozenset[int] = frozenset()
         flowing = lane.directions.pair_to_dataverse
@@ -210,6 +210,10 @@ class Results:
         """The units that were sent stand on the target as the service says."""
         i, comparison = send.case, self.work.comparison
         link = self._link(i)
+        read = comparison.dataverse[i] if send.side == "dataverse" else comparison.fno[i]
+        if held is not None and (~send.pairs & (held != read)).any():
+            # the version that we remember now is also that of what somebody else changed: no feed will tell it from our write
+            self.look_again.add(i)
         source = comparison.fno[i] if send.side == "dataverse" else comparison.dataverse[i]
         now = held if held is not None else source
         if send.side == "dataverse":
@@ -370,7 +374,7 @@ class Results:
             self._touched.discard(i)
 
     def filled_in(self) -> list[Link]:
-        """Links of the new rows to look at again."""
+        """Links of the rows to look at again."""
         return [self._link(i) for i in sorted(self.look_again)]
 
     def inserted(self, ids: Sequence[int]) -> None:

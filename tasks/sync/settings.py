@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mappings.catalogue import Catalogue, Form
 from mappings.ends import FnoFeed
 from mappings.errors import FatalError
+from mappings.metadata import SideName
 
 Kind = TypeVar("Kind", bound="CatalogueSettings")
 
@@ -139,6 +140,11 @@ class Settings(ReceiverSettings):
     lease_seconds: int = Field(
         default=60, ge=5, description="How long a lane stays ours without a sign of life"
     )
+    versions_ignored: Annotated[tuple[SideName, ...], NoDecode] = Field(
+        default=(),
+        description="Sides (fno, dataverse) whose row versions don't protect a row from being overwritten: each row is then read"
+        " in the same batch right before it is written, and what was overwritten is recorded as a conflict",
+    )
     brake_minimum: int = Field(
         default=3, ge=0, description="Deletes a day that always pass, per map, company and side"
     )
@@ -197,7 +203,7 @@ class Settings(ReceiverSettings):
         default=False, description="Declare that nobody else writes to Dataverse during the initial sync"
     )
 
-    @field_validator("companies", "maps", "data_events", "export_hosts", mode="before")
+    @field_validator("companies", "maps", "data_events", "export_hosts", "versions_ignored", mode="before")
     @classmethod
     def _split_lists(cls, value: object) -> object:
         return _split(value)
@@ -227,8 +233,13 @@ class Settings(ReceiverSettings):
         return _https(value)
 
     @property
+    def connect_seconds(self) -> float:
+        """Longest that a connection may take to come about."""
+        return min(10.0, self.lease_seconds * 0.15)
+
+    @property
     def request_seconds(self) -> float:
-        """Longest that one request may take: shorter than a lease, so that none outlives the right to send it."""
+        """Longest without a byte of an answer: with the connecting shorter than a lease, the right to send."""
         return self.lease_seconds * 0.75
 
     @property
