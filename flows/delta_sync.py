@@ -56,6 +56,7 @@ def delta_sync(
         with turn(session, PATIENCE) as ours, recorded(session, "delta_sync", parameters) as report:
             if linger:
                 report.add(watch.keep(ours, report.run, linger))
+                report.asked = watch.asked
             else:
                 watch.look()
                 report.add(watch.work(report.run))

@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import State
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
 from flows.report import Report, RunFailed
@@ -23,6 +24,7 @@ def recorded(session: Session, kind: str, parameters: Mapping[str, Any]) -> Iter
         number = tx.start_run(session.pair, kind, parameters=dict(parameters))
     report = Report(kind, number)
     before, started = session.requests(), time.perf_counter()
+    alerted = {side: len(each.alerts) for side, each in session.budgets.items()}
     try:
         yield report
     except BaseException as error:
@@ -31,6 +33,9 @@ def recorded(session: Session, kind: str, parameters: Mapping[str, Any]) -> Iter
         raise
     report.seconds = time.perf_counter() - started
     report.settle(session)
+    report.alerts = [
+        alert for side, each in session.budgets.items() for alert in each.alerts[alerted.get(side, 0) :]
+    ]
     verdict = "ok" if report.verdict == "ok" else f"failed: {report.message}"
     with session.store.unfenced() as tx:
         for lane in report.run_lanes(session):
@@ -46,6 +51,16 @@ def conclude(report: Report, maps: Sequence[Map]) -> State[dict[str, Any]]:
         key=key,
         description=f"Run {report.run}: {report.message}, {report.seconds:.1f} s",
     )
+    if asked := report.requests():
+        create_table_artifact(
+            asked, key=f"{key}-requests", description=f"Run {report.run}: what was asked of both systems"
+        )
+    for alert in report.alerts:
+        emit_event(
+            "dualflow.budget.short",
+            resource={"prefect.resource.id": f"dualflow.run.{report.run}"},
+            payload={"alert": alert},
+        )
     trouble = report.markdown()
     if trouble:
         create_markdown_artifact(trouble, key=f"{key}-remedies", description=f"Run {report.run}: what to do")

@@ -69,6 +69,9 @@ class Report:
 
     Attributes:
         remedies: what to do about parked rows, a line per map and kind of error.
+        asked: how often feeds were asked and what they named, by side and kind of feed.
+        budgets: what is used of each side's limits, by all runs.
+        alerts: where a budget ran short in this run.
     """
 
     kind: str
@@ -76,6 +79,9 @@ class Report:
     lanes: dict[tuple[str, str], LaneReport] = field(default_factory=dict)
     seconds: float = 0.0
     remedies: list[str] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    budgets: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
 
     def add(self, results: Iterable[EntityResult]) -> None:
         """Add what tasks returned; several steps of one lane add up."""
@@ -89,7 +95,8 @@ class Report:
                 lane.message = given["message"] or lane.message
 
     def settle(self, session: Session) -> None:
-        """Ask the state what is left to do in the lanes of this run."""
+        """Ask the state what is left to do in the lanes of this run, and what is left of the budgets."""
+        self.budgets = [each.standing().as_json() for each in session.budgets.values()]
         parked: Counter[tuple[str, str, str, str]] = Counter()
         example: dict[tuple[str, str, str, str], str] = {}
         with session.store.read() as state:
@@ -168,6 +175,25 @@ class Report:
             for lane in lanes
         ]
 
+    def requests(self) -> list[dict[str, Any]]:
+        """Rows of the table of what was asked: feeds by kind, and each side's budget."""
+        feeds = [
+            {"side": each["side"], "what": f"polls by {each['feed']}", "count": each["polls"]}
+            | {"of": "", "rows named": each["named"]}
+            for each in self.asked
+        ]
+        limits = (
+            ("requests", "requests in five minutes"),
+            ("seconds", "seconds of work in five minutes"),
+            ("today", "rows today"),
+        )
+        return feeds + [
+            {"side": each["side"], "what": what, "count": each[name]}
+            | {"of": each[f"{name}_limit"], "rows named": ""}
+            for each in self.budgets
+            for name, what in limits
+        ]
+
     def markdown(self) -> str:
         """What went wrong and what to do about it; "" if nothing did."""
         parts = [
@@ -176,6 +202,8 @@ class Report:
         ]
         if self.remedies:
             parts.append("### Parked rows\n\n" + "\n".join(f"- {line}" for line in self.remedies) + "\n")
+        if self.alerts:
+            parts.append("### Budgets\n\n" + "\n".join(f"- {line}" for line in self.alerts) + "\n")
         return "\n".join(parts)
 
     def run_lanes(self, session: Session) -> list[RunLane]:
@@ -229,6 +257,9 @@ class Report:
             "written": self.written,
             "lanes": [lane.as_json() for lane in self.lanes.values()],
             "remedies": self.remedies,
+            "asked": self.asked,
+            "budgets": self.budgets,
+            "alerts": self.alerts,
         }
 
 

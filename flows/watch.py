@@ -40,6 +40,7 @@ class Watch:
 
     Attributes:
         unread: feeds that could not be read, and why.
+        asked: how often feeds were asked while it was kept.
     """
 
     session: Session
@@ -47,6 +48,7 @@ class Watch:
     companies: list[str] | None
     unread: list[tuple[Feed, DualflowError]] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
 
     def warm_up(self) -> None:
         """Read the metadata of all tables, so that no time passes between the run before us and our first look.
@@ -109,6 +111,7 @@ class Watch:
         finally:
             keeper.close()
             session.keeper = None
+        self.asked = vigil.asked.rows()
         return results + failures(vigil.unread.values())
 
     def _ask(self, feed: Feed) -> None:

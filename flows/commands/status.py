@@ -54,7 +54,7 @@ def status(
     Example: dualflow status --json
     """
     with installation(note):
-        found = _read()
+        found, budgets = _read()
 
     def show() -> None:
         busy = [lane for lane in found.lanes if every or _to_do(lane)]
@@ -77,10 +77,15 @@ def status(
                 for run in found.runs
             ],
         )
+        for each in budgets:
+            console().print(
+                f"{'F&O' if each['side'] == 'fno' else 'Dataverse'} was asked {each['requests']:,} of {each['requests_limit']:,}"
+                f" times in five minutes, {each['today']:,} of {each['today_limit']:,} rows today"
+            )
         for finding in found.findings:
             console().print(f"! {finding}", style="red")
 
-    emit(found.to_json(), as_json, show)
+    emit({**found.to_json(), "budgets": budgets}, as_json, show)
     if found.findings:
         leave(FINDINGS)
 
@@ -119,15 +124,22 @@ def _to_do(lane: Any) -> bool:
     return lane.state != "running" or any(told)
 
 
-def _read() -> Any:
+def _read() -> tuple[Any, list[dict[str, Any]]]:
     from tasks.state.store import Store
     from tasks.sync import status as standing
+    from tasks.sync.budget import Limits
+    from tasks.sync.budget import standing as used
     from tasks.sync.settings import load_settings
 
     settings = load_settings()
     catalogue = settings.catalogue()
     with Store.open(settings.state_url) as store:
-        return standing.status(store, pair_of(store, settings.fno_url), catalogue, datetime.now(UTC))
+        pair, now = pair_of(store, settings.fno_url), datetime.now(UTC)
+        limits = Limits.of(settings)
+        budgets = [
+            used(store, pair, side, limits, now.timestamp()).as_json() for side in ("fno", "dataverse")
+        ]
+        return standing.status(store, pair, catalogue, now), budgets
 
 
 def pair_of(store: Store, fno_url: str) -> int:

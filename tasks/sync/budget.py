@@ -123,6 +123,7 @@ class Budget:
         self._spent = 0.0
         self._loading = 0
         self._alerted_at = float("-inf")
+        self.alerts: list[str] = []
         self.pressure = 0.0
         """How much was used when we last took some: 1 = all of it."""
 
@@ -232,6 +233,7 @@ class Budget:
         now = self._clock()
         if now - self._alerted_at >= ALERT_EVERY:
             self._alerted_at = now
+            self.alerts.append(f"{time.strftime('%F %T', time.gmtime(now))} UTC {self._side}: {what}")
             log.warning("%s: %s", self._side, what, extra={"side": self._side, "code": "budget"})
 
 

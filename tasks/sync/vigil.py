@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.metadata import SideName
 from mappings.model import Map
 from tasks.sync.feeds import Poll
-from tasks.sync.polling import Feed, feeds_of, poll_feed
+from tasks.sync.polling import Feed, due_scans, feeds_of, poll_feed
 from tasks.sync.schedule import Due, Schedule
 from tasks.sync.session import Session
 from tasks.sync.work import lanes_with_work
@@ -30,6 +31,8 @@ SWEEP_EVERY = 1.0
 """Seconds between two looks at the leases kept."""
 PACES_EVERY = 20.0
 """Seconds between two notes of how often each feed is asked, for a run that follows one that died."""
+WANTED_EVERY = 5.0
+"""Seconds between two looks at which scans are owed."""
 SCANS = 2
 """Scans at a time: each reads a whole table, and the changes that others name shouldn't wait behind them."""
 
@@ -41,7 +44,7 @@ class Asked:
     polls: Counter[tuple[SideName, str]] = field(default_factory=Counter)
     named: Counter[tuple[SideName, str]] = field(default_factory=Counter)
 
-    def rows(self) -> list[dict[str, object]]:
+    def rows(self) -> list[dict[str, Any]]:
         """For a table."""
         return [
             {"side": side, "feed": kind, "polls": count, "named": self.named[side, kind]}
@@ -78,11 +81,12 @@ class Vigil:
         self._lock = threading.Lock()
         now = clock()
         feeds = feeds_of(session, maps, companies)
+        self._feeds = feeds
         self._schedule = Schedule(feeds, now, self._scanned(now), self._paces(now), pace)
         self._paces_at = now + PACES_EVERY
         self._scans: list[Due] = []
         self._scanning = 0
-        self._events_at = self._sweep_at = now
+        self._events_at = self._sweep_at = self._wanted_at = now
         self._waiting_at = float("-inf")
         self.unread: dict[tuple[SideName, str], tuple[Feed, DualflowError]] = {}
         self.asked = Asked()
@@ -93,6 +97,9 @@ class Vigil:
         if now >= self._events_at:
             self._events_at = now + EVENTS_EVERY
             self._see_events(now)
+        if now >= self._wanted_at:
+            self._wanted_at = now + WANTED_EVERY
+            self._see_wanted(now)
         self._ask(now)
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
@@ -120,11 +127,18 @@ class Vigil:
             for side, table in tables:
                 self._schedule.wake(side, table, now)
 
+    def _see_wanted(self, now: float) -> None:
+        """Scans that are owed: a token was void, or something changed that could not be named."""
+        wanted = due_scans(self._session, self._feeds)
+        with self._lock:
+            for feed in wanted:
+                self._schedule.want_scan(feed.side, feed.table, now)
+
     def _ask(self, now: float) -> None:
         with self._lock:
             due = self._schedule.due(now)
             scans = [each for each in due if each.scan or each.feed.kind in ("scan", "export")]
-            self._scans += scans
+            self._scans = sorted([*self._scans, *scans], key=lambda each: self._schedule.every(each.feed))
         for each in due:
             if each not in scans:
                 self._executor.submit(self._poll_quick, each)

@@ -95,8 +95,8 @@ class Stage:
         while "receiving at" not in (text := log.read_text()):
             assert time.monotonic() < until and self.children["receiver"].poll() is None, text
             time.sleep(0.2)
-        address = text.split("receiving at", 1)[1].split()[0].rstrip("/,.")
-        told = [{"set": each, "url": f"{address}/?code={SECRET}"} for each in sets]
+        address = text.split("receiving at", 1)[1].split()[0].replace("127.0.0.1", "localhost")
+        told = [{"set": each, "url": f"{address}?code={SECRET}"} for each in sets]
         self.services.admin("POST", "data-events", {"data-events": told, "replace": True})
 
     def _run(self, name: str, module: str, *arguments: str) -> None:
@@ -180,7 +180,7 @@ def busy(stage: Stage, seconds: float) -> dict[str, Any]:
         "edits_refused": load["refused"],
         "load_latest_tick_seconds": load["latest_tick"],
         "lag": {name: quantiles(values) for name, values in sorted(found.lags.items())},
-        "never_arrived": found.missing,
+        "never_arrived": dict(found.missing),
         "hand_overs": handed["COMPLETED"],
         "runs": dict(stage.runs()),
         "cancelled": stage.runs()["CANCELLED"],

@@ -21,7 +21,7 @@ class Found:
     """Lags in seconds by direction and feed; edits without a write behind them."""
 
     lags: dict[str, list[float]] = field(default_factory=dict)
-    missing: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
 
 
 def lags(writes: Sequence[Entry], plan: Sequence[Planned], since: float, events: bool) -> Found:
@@ -50,7 +50,7 @@ def lags(writes: Sequence[Entry], plan: Sequence[Planned], since: float, events:
         times = ours.get(there, [])
         at = bisect.bisect(times, each["time"])
         if at == len(times):
-            found.missing += 1
+            found.missing[str(each["set"])] += 1
         else:
             lag = times[at] - each["time"]
             for part in {name, name.partition(":")[0]}:

@@ -126,7 +126,14 @@ def _more_rows(services: Services, session: Session, name: str) -> None:
         needed = ("dataAreaId", "CustomerGroupId", "PartyType", "OrganizationName", "SalesCurrencyCode")
         like = {key: like[key] for key in needed}
     (key,) = (each for each in sync.fno.key if each != "dataAreaId")
-    services.load("fno", sync.fno.set, [{**like, key: f"L{number:02d}"} for number in range(ROWS)])
+    services.load(
+        "fno", sync.fno.set, [{**like, key: f"{_mark(name)}{number:02d}"} for number in range(ROWS)]
+    )
+
+
+def _mark(name: str) -> str:
+    """Begin of the keys of a map's rows: customers and vendors meet in one table of Dataverse."""
+    return "V" if name == "Vendors V2" else "L"
 
 
 def _sync(session: Session) -> None:
@@ -151,7 +158,7 @@ def _plan(session: Session, name: str) -> Planned:
     rows = [
         (dict(link.fno_key), f"{fno_address(fno, link.fno_key)}?cross-company=true", str(link.dataverse_id))
         for link in links
-        if link.state == "paired" and link.fno_key and str(link.fno_key[key]).startswith("L")
+        if link.state == "paired" and link.fno_key and str(link.fno_key[key]).startswith(_mark(name))
     ][:ROWS]
     assert len(rows) == ROWS, f"{name}: {len(rows)} rows are in sync"
     return Planned(name, sync.fno.set, sync.dataverse.table, (field, str(pair.dataverse)), rows)
