@@ -22,16 +22,15 @@ from tasks.sync.intents import Layouts
 from tasks.sync.lane import Lane
 from tasks.sync.listeners import Listeners
 from tasks.sync.rewound import highest, is_older, look_again, stop_all, went_back
+from tasks.sync.scans import EXPIRED, want_scan, was_scanned
 
 log = logging.getLogger("dualflow.feeds")
 
-EXPIRED = "token_expired"
-"""State of the cursor of a scan that made up for a void token."""
 RENEWED = timedelta(minutes=1)
 """How old the token of a quiet table may grow before the state gets a newer one: they are good for days."""
 
 
-def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
+def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease, *, scan: bool = False) -> bool:
     """Take a token before anything is read, unless there is one that serves; True when it is new.
 
     A token that was made for other columns can't serve: its pages would lack what the maps compare. Nor does one that went on
@@ -39,6 +38,7 @@ def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
 
     Args:
         lane: any lane on the table.
+        scan: a new token is to be made up for by a scan; that it is owed is noted with the token, and outlives a crash.
     """
     with lane.store.read() as state:
         cursor = state.cursor(lane.pair, "dataverse", told.table)
@@ -58,6 +58,8 @@ def open_dataverse_cursor(told: Listeners, lane: Lane, lease: Lease) -> bool:
                 polled_at=now,
             )
         )
+        if scan:
+            want_scan(tx, lane.pair, told.table, "dataverse", EXPIRED if cursor is not None else "")
     return True
 
 
@@ -96,25 +98,28 @@ def peek_dataverse(told: Listeners, cursor: Cursor | None) -> Peeked | None:
     )
 
 
-def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) -> Poll:
+def poll_dataverse(
+    told: Listeners, lease: Lease, peeked: Peeked | None = None, *, later: bool = False
+) -> Poll:
     """Read what change tracking has of a table, and name it to the lanes.
 
     A token that expired or that doesn't serve is replaced before a scan of the table makes up for it.
 
     Args:
         peeked: what was read already, for the token that the feed has now.
+        later: leave the scan to whoever does those that are owed, in their turn.
     """
     lane = told.lanes[0]
     poll = Poll(told.table, "change_tracking", errors=list(told.errors))
     with lane.store.read() as state:
         before = state.cursor(lane.pair, "dataverse", told.table)
-    fresh = open_dataverse_cursor(told, lane, lease)
+    fresh = open_dataverse_cursor(told, lane, lease, scan=True)
     with lane.store.read() as state:
         cursor = state.cursor(lane.pair, "dataverse", told.table)
     if fresh:
         if cursor is not None and went_back(before, cursor.token):
             stop_all(lane.store, lane.pair, "dataverse", told.table)
-        return scan_dataverse(told, lease)
+        return poll if later else make_up(told, lease)
     if cursor is None or cursor.token is None:
         raise FatalError(
             f"the feed of {told.table} lost its token", code="cursor", remedy="run the delta sync again"
@@ -153,13 +158,8 @@ def poll_dataverse(told: Listeners, lease: Lease, peeked: Peeked | None = None) 
             tx.save_cursor(
                 replace(cursor, token=None, high_version=highest(cursor.high_version, cursor.token))
             )
-        scanned = poll_dataverse(told, lease)
+        scanned = poll_dataverse(told, lease, later=later)
         scanned.expired = True
-        now = lane.seams.now()
-        with lane.store.transaction(lease) as tx:
-            tx.save_cursor(
-                Cursor(lane.pair, "dataverse", told.table, state=EXPIRED, polled_at=now, feed="scan")
-            )
         return scanned
     return poll
 
@@ -301,6 +301,16 @@ def _route_deleted(routers: Sequence[Router], ids: Sequence[str]) -> list[InboxE
         for link in own
         if (link.map, link.company) in by_lane
     ]
+
+
+def make_up(told: Listeners, lease: Lease) -> Poll:
+    """Scan a whole table for all that listen to it; no scan is owed to them afterwards."""
+    lane = told.lanes[0]
+    now = lane.seams.now()
+    poll = scan_dataverse(told, lease)
+    with lane.store.transaction(lease) as tx:
+        was_scanned(tx, lane.pair, told.table, "dataverse", now)
+    return poll
 
 
 def scan_dataverse(told: Listeners, lease: Lease) -> Poll:

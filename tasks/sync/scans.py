@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tasks.state.records import Cursor, Side
 from tasks.state.store import Transaction
@@ -11,15 +11,30 @@ from tasks.sync.session import Session
 
 WANTED = "wanted"
 """State of a scan's cursor where a feed told of something that it can't name."""
+READY = "ready"
+"""State of a scan's cursor after a scan in its turn."""
+EXPIRED = "token_expired"
+"""State of a scan's cursor after one that made up for a void token."""
 SOONEST = timedelta(seconds=60)
 """Time between two scans that are asked for by what a feed could not name."""
 
 
-def want_scan(tx: Transaction, pair: int, table: str) -> None:
-    """Ask for a scan of an entity set of F&O: something changed there, and nobody can say what."""
-    scan = tx.cursor(pair, "fno", table, "scan")
+def want_scan(tx: Transaction, pair: int, table: str, side: Side = "fno", why: str = "") -> None:
+    """Ask for a scan of a table: something changed there, and nobody can say what.
+
+    Args:
+        why: kept for the record once the scan was made, such as `token_expired`.
+    """
+    scan = tx.cursor(pair, side, table, "scan")
     at = scan.polled_at if scan else None
-    tx.save_cursor(Cursor(pair, "fno", table, feed="scan", state=WANTED, polled_at=at))
+    tx.save_cursor(Cursor(pair, side, table, why or None, feed="scan", state=WANTED, polled_at=at))
+
+
+def was_scanned(tx: Transaction, pair: int, table: str, side: Side, at: datetime) -> None:
+    """Note that a table was scanned as a whole, and what for."""
+    scan = tx.cursor(pair, side, table, "scan")
+    state = scan.token if scan is not None and scan.state == WANTED and scan.token else READY
+    tx.save_cursor(Cursor(pair, side, table, feed="scan", state=state, polled_at=at))
 
 
 def due(session: Session, safety: Iterable[tuple[Side, str, float | None]]) -> set[tuple[Side, str]]:

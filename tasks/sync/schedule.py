@@ -153,6 +153,10 @@ class Schedule:
         else:
             place.scan_at = min(place.scan_at, now)
 
+    def every(self, feed: Feed) -> float:
+        """Seconds between two looks at a feed: few for a hot one."""
+        return self._place(feed).every
+
     def rest(self, now: float) -> float:
         """Seconds until something is due."""
         times = [self._at(place) for place in self._places.values() if not place.asking]
@@ -177,8 +181,8 @@ class Schedule:
 
     def _settle(self, place: _Place, due: Due, now: float) -> None:
         place.asking, place.troubles = False, 0
-        if due.scan and due.feed.safety is not None:
-            place.scan_at = now + due.feed.safety
+        if due.scan:
+            place.scan_at = inf if due.feed.safety is None else now + due.feed.safety
 
 
 def _spread(feed: Feed) -> float:

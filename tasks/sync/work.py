@@ -14,7 +14,7 @@ from mappings.model import Map
 from tasks.state.leases import Lease
 from tasks.state.records import LaneRecord, LaneStatus
 from tasks.sync.control import refuse_start
-from tasks.sync.feed_dataverse import open_dataverse_cursor, scan_dataverse
+from tasks.sync.feed_dataverse import make_up, open_dataverse_cursor
 from tasks.sync.feeds import Poll, feed_lease
 from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
@@ -105,8 +105,8 @@ def _initial_lane(
     with session.leased(feed_lease("dataverse", table), wait=session.settings.lease_seconds) as feed:
         told = listeners(session, table, lane)
         told.lanes = [each for each in told.lanes if each.name != lane.name]  # it reads everything itself
-        if open_dataverse_cursor(told, lane, feed) and told.lanes:
-            scan_dataverse(told, feed)
+        if open_dataverse_cursor(told, lane, feed, scan=bool(told.lanes)) and told.lanes:
+            make_up(told, feed)
         # from here on it is told of changes: all that come after what it is about to read
         with lane.store.transaction(lease) as tx:
             tx.save_lane(record)
