@@ -80,7 +80,7 @@ def poll_export(session: Session, table: str, maps: Sequence[str], project: str,
     polls = [poll]
     # a lane is compared once the exports of its company tell of what comes after
     told.late = [lane for lane in told.late if exporting.company_of(lane) in place.begun]
-    polls += compare_late(told, lease, "ready")
+    polls += compare_late(told, lease)
     waiting = {lane.name for lane in told.lanes if exporting.company_of(lane) not in place.begun}
     told.lanes, told.late = [lane for lane in told.lanes if lane.name not in waiting], []
     exporting.save()
@@ -156,7 +156,7 @@ class _Exporting:
         with self._session.store.transaction(self._lease) as tx:
             self._save(tx)
             if wanted:
-                want_scan(tx, self._session.pair, self._told.table)
+                want_scan(tx, self._session.pair, self._told.table, why="export_lost")
 
     def _save(self, tx: Transaction) -> None:
         token = msgspec.json.encode(self._place).decode()

@@ -45,7 +45,7 @@ def poll_modified(session: Session, table: str, maps: Sequence[str], stamp: str,
         poll = compare_fno(known, lease, FEED, expression)
         poll.errors = list(told.errors)
         polls.append(poll)
-    polls += compare_late(told, lease, "ready")
+    polls += compare_late(told, lease)
     with session.store.transaction(lease) as tx:
         tx.save_cursor(
             Cursor(session.pair, "fno", table, until.isoformat(), state=told.state, polled_at=now, feed=FEED)

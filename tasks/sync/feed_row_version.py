@@ -19,12 +19,11 @@ from tasks.connectors.side import Change, ChangePage, Row, TokenExpired
 from tasks.connectors.virtual import column_of, record_of
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor
-from tasks.sync.feed_dataverse import EXPIRED
 from tasks.sync.feeds import Poll
 from tasks.sync.fno_names import Named, route
 from tasks.sync.fno_told import Told, compare_late, forgotten, told_of
 from tasks.sync.lane import Lane
-from tasks.sync.scans import want_scan
+from tasks.sync.scans import EXPIRED, want_scan
 from tasks.sync.session import Session
 
 log = logging.getLogger("dualflow.feeds")
@@ -78,6 +77,8 @@ def poll_row_version(
     virtual: str,
     lease: Lease,
     peeked: Peeked | None = None,
+    *,
+    later: bool = False,
 ) -> list[Poll]:
     """Ask for the changes of an entity set.
 
@@ -85,13 +86,14 @@ def poll_row_version(
         table: F&O entity set.
         virtual: entity set of its virtual table in Dataverse.
         peeked: what was read already, for the token that the feed has now.
+        later: leave the scan that a new token needs to whoever does those that are owed, in their turn.
     """
     told, cursor = told_of(session, table, maps, FEED)
     if not told.lanes:
         return [Poll(table, FEED, errors=told.errors)] if told.errors else []
     columns = _columns(told.lanes[0], session.dataverse.table(virtual))
     if cursor is None or cursor.token is None:
-        return _begin(session, told, virtual, columns, lease, "ready")
+        return _begin(told, virtual, columns, lease, "", later)
     try:
         if peeked is not None and peeked.token == cursor.token:
             pages = peeked.pages
@@ -100,28 +102,32 @@ def poll_row_version(
         polls = [_read(told, cursor, pages, virtual, columns, lease)]
     except TokenExpired:
         log.warning("change token expired", extra={"table": table, "feed": FEED})
-        polls = _begin(session, told, virtual, columns, lease, EXPIRED)
+        polls = _begin(told, virtual, columns, lease, EXPIRED, later)
         for poll in polls:
             poll.expired = True
         return polls
     if told.late:
-        polls += compare_late(told, lease, "ready")
+        polls += compare_late(told, lease)
         _note(told, lease)
     return polls
 
 
 def _begin(
-    session: Session, told: Told, virtual: str, columns: dict[str, str], lease: Lease, why: str
+    told: Told, virtual: str, columns: dict[str, str], lease: Lease, why: str, later: bool
 ) -> list[Poll]:
     """Take a token, then compare everything: what changes meanwhile is named at the next poll."""
-    told = forgotten(told)
+    session, told = told.session, forgotten(told)
     token = session.dataverse.track(virtual, list(columns.values()))
+    if later:
+        told.late = []
     cursor = Cursor(
-        session.pair, "fno", told.table, token=token, state="{}", polled_at=session.seams.now(), feed=FEED
+        session.pair, "fno", told.table, token, state=told.state, polled_at=session.seams.now(), feed=FEED
     )
     with session.store.transaction(lease) as tx:
         tx.save_cursor(cursor)
-    polls = compare_late(told, lease, why)
+        # it is owed from here on, whatever becomes of us
+        want_scan(tx, session.pair, told.table, why=why)
+    polls = compare_late(told, lease) or [Poll(told.table, FEED)]
     _note(told, lease)
     return polls
 

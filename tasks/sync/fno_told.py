@@ -18,6 +18,7 @@ from tasks.sync.feed_fno import scan_fno
 from tasks.sync.feeds import Poll
 from tasks.sync.lane import Lane
 from tasks.sync.listeners import begun_in
+from tasks.sync.scans import was_scanned
 from tasks.sync.session import Session
 
 
@@ -104,22 +105,22 @@ def forgotten(told: Told) -> Told:
     return told
 
 
-def compare_late(told: Told, lease: Lease, why: str) -> list[Poll]:
+def compare_late(told: Told, lease: Lease) -> list[Poll]:
     """Compare the lanes that came lately with the whole set; they are late no more."""
     late = [lane for lane in told.late if lane.map.initial]
     told.late = []
-    return [scan_set(told.session, told.table, late, lease, why)] if late else []
+    if not late:
+        return []
+    if len(late) < len([lane for lane in told.lanes if lane.map.initial]):
+        return [scan_fno(late, lease)]  # the others' turn comes when it comes
+    return [scan_set(told.session, told.table, late, lease)]
 
 
-def scan_set(session: Session, table: str, lanes: Sequence[Lane], lease: Lease, why: str = "ready") -> Poll:
-    """Compare lanes with a whole entity set, and note that it was done.
-
-    Args:
-        why: for the record: `ready` for a scan in its turn.
-    """
+def scan_set(session: Session, table: str, lanes: Sequence[Lane], lease: Lease) -> Poll:
+    """Compare all lanes of an entity set with the whole of it, and note that it was done."""
     now = session.seams.now()
     poll = scan_fno(lanes, lease)
     with session.store.transaction(lease) as tx:
         # a scan has no token; when it was last made says how old the picture is
-        tx.save_cursor(Cursor(session.pair, "fno", table, feed="scan", state=why, polled_at=now))
+        was_scanned(tx, session.pair, table, "fno", now)
     return poll

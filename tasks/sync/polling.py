@@ -145,8 +145,7 @@ def _poll_dataverse(session: Session, feed: Feed, scan: bool) -> list[Poll]:
         if not told.lanes:
             poll = Poll(feed.table, "", errors=told.errors)
         else:
-            # a run that keeps watch has a queue for scans: tokens may all be void at once
-            later = session.keeper is not None
+            later = _queued(session)
             poll = make_up(told, lease) if scan else poll_dataverse(told, lease, peeked, later=later)
     bound(session, waiting)
     return [poll]
@@ -170,7 +169,9 @@ def _poll_fno(session: Session, feed: Feed) -> list[Poll]:
         return []
     with _leased(session, feed) as lease:
         if feed.kind == "row_version":
-            polls = poll_row_version(session, feed.table, feed.maps, feed.source, lease, peeked)
+            polls = poll_row_version(
+                session, feed.table, feed.maps, feed.source, lease, peeked, later=_queued(session)
+            )
         elif feed.kind == "modified":
             polls = poll_modified(session, feed.table, feed.maps, feed.source, lease)
         elif feed.kind == "export":
@@ -197,7 +198,7 @@ def _poll_events(session: Session, feed: Feed, lease: Lease) -> list[Poll]:
         return [Poll(feed.table, "data_events", errors=told.errors)] if told.errors else []
     poll = poll_events(told.lanes, lease)
     poll.errors += told.errors
-    polls = [poll, *compare_late(told, lease, "ready")]
+    polls = [poll, *compare_late(told, lease)]
     now = session.seams.now()
     noted = Cursor(session.pair, "fno", feed.table, state=told.state, polled_at=now, feed="data_events")
     with session.store.transaction(lease) as tx:
@@ -223,6 +224,11 @@ def _scan_fno(session: Session, feed: Feed, companies: Sequence[str] | None) -> 
         if scanned:
             polls.append(scan_set(session, feed.table, scanned, lease))
     return polls
+
+
+def _queued(session: Session) -> bool:
+    """Are scans left to a run that keeps watch, which has a queue for them? Tokens may all be void at once."""
+    return session.keeper is not None
 
 
 def _leased(session: Session, feed: Feed) -> AbstractContextManager[Lease]:
