@@ -251,11 +251,11 @@ class Client:
         if quiet > 0:
             self._sleep(quiet)
         with self.gate:
-            if self._on_request is not None:
-                self._on_request(kind, method, path)
             if self.allowance is not None:
                 self.allowance.take(operations)
             pass_all()
+            if self._on_request is not None:
+                self._on_request(kind, method, path)
             started = time.perf_counter()
             try:
                 response = self._session.request(
