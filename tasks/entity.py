@@ -41,6 +41,8 @@ round by round, for as long as the run goes on."""
 
 RETRY_DELAYS = [2, 5, 15, 30, 60]
 """Seconds before another try, where the service or another run said that one is worth it."""
+LONGEST_WAIT = 60.0
+"""Seconds that an initial load waits for its budget before it looks again: others may have given some back."""
 DEFERRED = "deferred references"
 
 
@@ -127,6 +129,11 @@ def _work(
     progress.begin()
     try:
         summaries = _lanes(name, step, companies, mode, run, done, progress)
+        while step != "delta" and (wait := _short_of_budget(summaries)) is not None:
+            # initial loads stand back first; nothing is held meanwhile, and what is done is not done again
+            shared_session().seams.sleep(min(wait, LONGEST_WAIT))
+            done += [summary for summary in summaries if summary.code != "budget"]
+            summaries = _lanes(name, step, companies, mode, run, done, progress)
     except DualflowError as error:
         summaries = [_unworkable(name, error)]
     except Exception as error:  # a fault of ours: this map stops, the others go on
@@ -162,6 +169,13 @@ def _watch(name: str, run: int | None) -> EntityResult:
     return _result(name, list(total.lanes.values()))
 
 
+def _short_of_budget(summaries: Sequence[LaneSummary]) -> float | None:
+    """Seconds until lanes that the budget stopped can go on; None if it stopped none."""
+    return min(
+        (summary.retry_after or 0.0 for summary in summaries if summary.code == "budget"), default=None
+    )
+
+
 def _lanes(
     name: str,
     step: Step,
@@ -177,8 +191,9 @@ def _lanes(
     todo = [company for company in session.companies_of(sync, companies) if company not in behind]
     if step != "initial":
         return delta_sync(session, name, todo, run=run)
-    progress.total = _rows(session, sync, todo)
-    return initial_sync(session, name, todo, mode=mode, run=run, progress=progress.advance)
+    with session.loading():
+        progress.total = _rows(session, sync, todo)
+        return initial_sync(session, name, todo, mode=mode, run=run, progress=progress.advance)
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mappings.errors import FatalError
 from mappings.metadata import SideName
 from tasks.connectors.http import OverBudget
 from tasks.state.budgets import Used
@@ -135,7 +136,15 @@ class Budget:
 
         Raises:
             OverBudget: nothing is left for now; the request must not leave.
+            FatalError: no day would ever have so much.
         """
+        if operations > self.limits.operations * BEHIND:
+            raise FatalError(
+                f"one request of {operations} rows to {self._side} is more than we may ask of it in a day",
+                code="budget_too_small",
+                remedy="raise DUALFLOW_LIMIT_DAY or DUALFLOW_BUDGET_SHARE, or lower DUALFLOW_PAGE_SIZE",
+                side=self._side,
+            )
         until = self._clock() + SLEEP
         while True:
             with self._lock:

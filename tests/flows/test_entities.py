@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from mappings.catalogue import Catalogue
 from mappings.errors import RetriableError
 from tasks import entity
-from tasks.entity import RETRY_DELAYS, entity_task, shipped_tasks
+from tasks.connectors.http import OverBudget
+from tasks.entity import LONGEST_WAIT, RETRY_DELAYS, entity_task, shipped_tasks
 from tasks.progress import Tick, listening
 from tasks.sync import work
 from tests.engine.world import World
@@ -132,3 +134,26 @@ def test_only_retriable_errors_are_worth_another_try() -> None:
 
     assert entity._worth_another_try(None, None, Failed(data=RetriableError("busy")))
     assert not entity._worth_another_try(None, None, Failed(data=ValueError("no")))
+
+
+def test_an_initial_load_waits_for_its_budget_and_holds_nothing_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_fno("A1", A="a")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        lease = world.store.acquire(world.session.pair, "lane:Things:", "somebody else", 60)
+        world.store.release(lease)
+        monkeypatch.setattr(world.fno, "pages", pages)
+
+    def short(*_: Any, **__: Any) -> Any:
+        raise OverBudget("our share is used up", code="budget", retry_after=400.0)
+
+    pages = world.fno.pages
+    monkeypatch.setattr(world.fno, "pages", short)
+    monkeypatch.setattr(world.session, "seams", replace(world.session.seams, sleep=sleep))
+    result = entity_task("Things").fn("initial")
+    assert result["verdict"] == "ok" and world.equal()
+    assert slept == [LONGEST_WAIT]

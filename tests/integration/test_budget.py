@@ -28,7 +28,7 @@ def rows_of(requests: list[dict[str, Any]]) -> int:
 
 
 @pytest.mark.parametrize(
-    "limits", [{"limit_requests": 6}, {"limit_day": 30}, {"limit_requests": 1000, "limit_seconds": 0.001}]
+    "limits", [{"limit_requests": 6}, {"limit_day": 60}, {"limit_requests": 1000, "limit_seconds": 0.001}]
 )
 def test_nothing_is_asked_beyond_the_budget_and_nothing_is_lost_by_it(
     services: Services, install: Install, tmp_path: Any, limits: dict[str, Any]
