@@ -69,6 +69,7 @@ class Played:
         self._edits, self._crashes, self._faults = moment.left
         self._active = False
         self._dead = False
+        self._turns = {act.map for act in player.scenario.acts if act.kind == "turn"}
         player.restore(moment)
         self._logged = {side: len(player.memory(side).log) for side in SIDES}
 
@@ -174,8 +175,8 @@ class Played:
 
     def _concerns(self, act: Act, table: str, named: Any, text: str) -> bool:
         """Can it make a difference to this request whether the act comes before or after it?"""
-        if act.kind == "turn":
-            return True
+        if act.kind == "turn" or act.map in self._turns:
+            return True  # what another worker finds may matter at any moment
         own = self.player.shapes[act.map]
         stored = self.player.kept(act.side, own, act.row)
         keys = {str(fold(act.row))}

@@ -18,7 +18,11 @@ class One:
         self.start: dict[Side, Stored | None] = {side: rest.start[side].get(row) for side in SIDES}
         self.now: dict[Side, Stored | None] = {side: rest.now[side].get(row) for side in SIDES}
         self.conflicts = [each for each in rest.conflicts if each.row == row]
-        self.waits = any(each.row == row for each in rest.waiting)
+        # who waits for a row that both sides have waits for nothing
+        self.waits = any(
+            each.row == row and not all(each.parent in rest.now[side] for side in SIDES)
+            for each in rest.waiting
+        )
         self.wanted = {side: self._last_word(side) for side in SIDES}
 
     def wrong(self) -> Iterator[str]:
@@ -221,9 +225,22 @@ class One:
         if each.source is not None:
             yield from self._one_way(each, each.source, {"fno": fno, "dataverse": dataverse})
             return
+        yield from self._sent_back(each, {"fno": fno, "dataverse": dataverse})
         if not kept_open:
             yield from self._last_of_one(each, fno, starts)
         yield from self._losers(each, {fno, dataverse}, kept_open)
+
+    def _sent_back(self, each: Field, values: Mapping[Side, str]) -> Iterator[str]:
+        """What a service makes of a value never goes back to where the value came from."""
+        if self.rest.faults or any(edit.kind != "set" for edit in self.edits) or not self.rules.connected:
+            return
+        for side in SIDES:
+            own, start = self.last(side, each.name), self.start[side]
+            if start is None or self.last(OTHER[side], each.name) is not None or self.kin:
+                continue
+            word = own.values[each.name] if own is not None else start.values[each.name]
+            if values[side] != word and values[side] in each.forms(word):
+                yield f"I3 {each.name}: {side}'s {word!r} came back as {values[side]!r}"
 
     def _last_of_one(self, each: Field, value: str, starts: Sequence[str]) -> Iterator[str]:
         name = each.name

@@ -40,7 +40,7 @@ NOTICED: dict[str, tuple[str, tuple[int, int, int]]] = {
     "no_version_on_delete": ("deletes and recreates", (2, 0, 0)),
     "no_intent": ("there and back", (2, 1, 0)),
     "one_base": ("normalizing both", (2, 0, 0)),
-    "sending_back": ("normalizing both", (2, 0, 0)),
+    "sending_back": ("normalizing Dataverse", (1, 0, 0)),
     "upsert": ("deletes and recreates", (2, 0, 0)),
     "record_before_write": ("concurrent edits", (1, 1, 0)),
     "half_links_delete": ("first connection, Dataverse has it", (1, 1, 0)),
