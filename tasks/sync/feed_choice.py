@@ -7,7 +7,8 @@ Data events count as offered once one came, or where a setting says so.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import msgspec
@@ -21,6 +22,8 @@ from tasks.state.records import Cursor
 from tasks.sync.feed_kinds import CHOICE
 from tasks.sync.session import Session
 
+AGAIN = timedelta(hours=1)
+"""How long a feed that was refused is left alone."""
 PROJECT = "dualflow-"
 """Begin of the name of an export project that is found by itself; the entity set follows."""
 
@@ -45,9 +48,11 @@ class Offers:
 
     session: Session
     _stored: dict[str, str] | None = None
+    _refused: dict[tuple[str, str], tuple[datetime, str]] = field(default_factory=dict)
 
-    def forget(self) -> None:
-        """Ask the environment again when it is next needed."""
+    def refused(self, entity_set: str, kind: str, error: FatalError) -> None:
+        """Leave a feed alone for a while that the environment offered and then refused, and ask anew what there is."""
+        self._refused[entity_set, kind] = (self.session.seams.now() + AGAIN, error.message)
         for name in ("virtual", "projects"):
             vars(self).pop(name, None)
 
@@ -140,6 +145,9 @@ class Offers:
 
     def _offered(self, feed: FnoFeed, entity_set: str, maps: Sequence[Map], events: bool) -> Choice | str:
         """The feed, or why there is none."""
+        until, why = self._refused.get((entity_set, feed), (None, ""))
+        if until is not None and self.session.seams.now() < until:
+            return why
         if feed == "row_version":
             return self._row_version(maps[0])
         if feed == "data_events":

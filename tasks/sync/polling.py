@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
-from mappings.errors import FatalError
+from mappings.errors import FatalError, LeaseLost
 from mappings.metadata import SideName
 from mappings.model import Map
 from tasks.state.leases import Lease
@@ -111,9 +111,9 @@ def poll_feed(
             with _leased(session, feed) as lease:
                 polls += poll_boundaries(session, feed, lease)
         return polls
-    except FatalError:
-        if feed.source:
-            offers_of(session).forget()  # what the environment offers may be another thing by now
+    except FatalError as error:
+        if feed.source and not isinstance(error, LeaseLost):
+            offers_of(session).refused(feed.table, feed.kind, error)  # the next choice is another one
         raise
 
 

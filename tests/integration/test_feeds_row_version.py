@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from mappings.errors import FatalError
 from tasks.sync.control import pause, resume
+from tasks.sync.keeping import Keeper
+from tasks.sync.polling import due_scans
 from tasks.sync.work import poll
 from tests.integration.feeding import GROUPS, Fed, Feeding
 from tests.integration.installation import CUSTOMER_GROUPS
@@ -160,3 +163,31 @@ def test_a_company_that_was_away_is_compared_when_it_comes_back(services: Servic
         tx.save_lane(running)
     both.poll()
     assert both.work() == [("dataverse", "create", "NEW")]
+
+
+def test_a_run_that_keeps_watch_leaves_the_scan_to_its_queue(tracked: Fed) -> None:
+    session = tracked.session
+    tracked.group("NEW")
+    tracked.services.void_tokens("mserp_custcustomergroupentities")
+    session.keeper = Keeper(session.store, session.pair, session.owner)
+    assert tracked.poll()["row_version"].expired
+    assert tracked.work() == []
+    tracked.later = timedelta(minutes=2)
+    assert [feed.table for feed in due_scans(session, [tracked.feed()])] == [GROUPS]
+    tracked.poll(scan=True)
+    assert tracked.work() == [("dataverse", "create", "NEW")]
+    assert due_scans(session, [tracked.feed()]) == []
+    with session.store.read() as state:
+        scan = state.cursor(session.pair, "fno", GROUPS, "scan")
+    assert scan is not None and scan.state == "token_expired"
+
+
+def test_an_environment_that_tracks_no_longer_is_scanned(tracked: Fed) -> None:
+    tracked.poll()
+    tracked.services.alter("dataverse", "mserp_financeandoperationsentities", gone=True)
+    tracked.group("NEW")
+    with pytest.raises(FatalError):
+        tracked.poll()
+    assert tracked.feed().kind == "scan" and "row_version: " in tracked.feed().why
+    tracked.poll()
+    assert tracked.work() == [("dataverse", "create", "NEW")]
