@@ -173,10 +173,22 @@ class Listing:
             work,
             i,
             error.code if error is not None and error.code else "refused",
-            f"{self._about(work, i)}: {said}" + (f" (HTTP {error.status})" if error else ""),
+            f"{self._about(work, i)}: {said}"
+            + (f" (HTTP {error.status})" if error else "")
+            + self._keys(work, i),
             f"correct what {name} complains about; the row is tried again when it changes, or with `dualflow sync delta`",
             field=meant(error.message, side, lane.layout.pairs) if error is not None else "",
         )
+
+    def _keys(self, work: Work, i: int) -> str:
+        """Both keys of a row that was renamed on one side, as part of a message."""
+        case, comparison, key_pairs = work.cases[i], work.comparison, list(self._lane.layout.key_pairs)
+        if case.fno is None or case.dataverse is None:
+            return ""
+        fno, dataverse = comparison.texts_fno[i, key_pairs], comparison.texts_dataverse[i, key_pairs]
+        if (fno == dataverse).all():
+            return ""
+        return f"; F&O's key is {'/'.join(map(str, fno))!r}, Dataverse's {'/'.join(map(str, dataverse))!r}"
 
     def _closed(self, work: Work, i: int) -> str:
         sends = [send for send in work.sends if send.case == i and send.side == "dataverse"]

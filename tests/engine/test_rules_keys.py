@@ -194,6 +194,32 @@ def test_a_new_row_under_the_old_key_of_a_renamed_one(first: str) -> None:
     assert w.writes() == []
 
 
+def test_a_rename_that_dataverse_refuses_is_listed_with_both_keys_and_nothing_is_deleted() -> None:
+    w = Trade()
+    row = w.customer("C1", Name="one")
+    w.customer("C2", Name="canary")
+    w.connect("Customers")
+    w.contact("C9", name="in the way", plugin="not synced")
+    contact = w.in_dataverse("C1")
+    w.writes()
+    w.change(row, Account="C9")
+    w.sync("Customers")
+    with w.store.read() as state:
+        (parked, *_) = state.parked(w.session.pair)
+    assert "'c9'" in parked.message and "'c1'" in parked.message, "both keys, folded"
+    assert [kind for _, kind, _ in w.writes()] == []
+    assert w.in_dataverse("C1") is contact
+    # the other row out of the way, it goes by itself
+    other = w.in_dataverse("C9")
+    assert other is not None
+    w.change(other, new_account="C8")
+    for _ in range(2):
+        w.clock.forward(hours=1)
+        w.sync("Customers")
+    assert w.in_dataverse("C9") is contact and w.in_fno("C8") is not None
+    assert w.parked() == []
+
+
 def test_two_rows_that_swap_their_keys_lose_nothing() -> None:
     w = Trade()
     one, two = w.group("A", "one"), w.group("B", "two")

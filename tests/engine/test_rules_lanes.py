@@ -220,6 +220,31 @@ def test_two_runs_of_one_lane_dont_work_on_it_together() -> None:
     assert verdicts == [["failed", "ok"]], "one lane is held, the other company goes on"
 
 
+def test_an_initial_sync_that_starts_while_a_delta_works_writes_nothing_and_the_reverse() -> None:
+    w = Trade()
+    row = w.customer("C1", Name="one")
+    w.connect("Customers")
+    other = w.open(companies="usmf")
+    found: list[tuple[str, str]] = []
+
+    def meanwhile(point: str) -> None:
+        if point == "intent" and not found:
+            for run in (initial_sync, delta_sync):
+                found.extend((summary.verdict, summary.code) for summary in run(other, "Customers"))
+
+    for run in (delta_sync, initial_sync):
+        w.change(row, Name=f"by {run.__name__}")
+        poll(w.session, [w.catalogue.maps["Customers"]])
+        found.clear()
+        w.writes()
+        w.failpoint = meanwhile
+        (summary, _) = run(w.session, "Customers")
+        w.failpoint = lambda _: None
+        assert summary.verdict == "ok"
+        assert set(found) == {("failed", "lease_held")}
+        assert [values for _, _, values in w.writes()] == [{"new_name": f"by {run.__name__}"}]
+
+
 # two pairs of environments
 
 

@@ -78,6 +78,40 @@ def test_a_missing_parent(missing: str) -> None:
     assert w.in_fno("C1").values["GroupId"] == "LATE"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("order", [("group", "invoice"), ("invoice", "group")], ids="-then-".join)
+@pytest.mark.parametrize("missing", ["defer", "wait"])
+def test_a_row_that_waits_for_several_parents_goes_on_with_each(missing: str, order: tuple[str, str]) -> None:
+    w = Trade(customers_map(missing=missing))
+    w.customer("C1", Name="one", GroupId="LATE", InvoiceAccount="PAYER")
+    w.connect()
+    assert len(w.waiting()) == (2 if missing == "defer" else 1), (
+        "while a parent of the whole row lacks, the others don't matter"
+    )
+    for number, parent in enumerate(order, 1):
+        if parent == "group":
+            w.group("LATE", "Late")
+        else:
+            w.customer("PAYER")
+        w.sync("Groups")
+        w.sync("Customers")
+        contact = w.in_dataverse("C1")
+        if missing == "defer":
+            assert contact is not None and len(w.waiting()) == 2 - number
+        else:
+            assert (contact is not None) is ("group" in order[:number])
+    contact, group, payer = (
+        w.in_dataverse("C1"),
+        w.in_dataverse("LATE", table="new_groups"),
+        w.in_dataverse("PAYER"),
+    )
+    assert contact is not None and group is not None and payer is not None
+    assert (contact.values["new_group"], contact.values["new_invoice"]) == (group.id, payer.id)
+    assert w.waiting() == [] and w.parked() == []
+    w.writes()
+    w.sync()
+    assert w.writes() == []
+
+
 @pytest.mark.parametrize("missing", ["defer", "wait"])
 def test_a_parent_made_by_hand_releases_its_children(missing: str) -> None:
     """Nobody calls anybody: the parent is there, so the next run goes on."""
