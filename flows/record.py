@@ -51,6 +51,11 @@ def conclude(report: Report, maps: Sequence[Map]) -> State[dict[str, Any]]:
         key=key,
         description=f"Run {report.run}: {report.message}, {report.seconds:.1f} s",
     )
+    create_table_artifact(
+        report.states or [{"map": "nothing was ever started"}],
+        key="states",
+        description=f"How all maps stand after run {report.run}",
+    )
     if asked := report.requests():
         create_table_artifact(
             asked, key=f"{key}-requests", description=f"Run {report.run}: what was asked of both systems"

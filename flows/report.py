@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flows.states import states
 from mappings.errors import DualflowError
 from mappings.model import Map
 from tasks.entity import EntityResult
@@ -72,6 +73,7 @@ class Report:
         asked: how often feeds were asked and what they named, by side and kind of feed.
         budgets: what is used of each side's limits, by all runs.
         alerts: where a budget ran short in this run.
+        states: how all maps stand after it.
     """
 
     kind: str
@@ -82,6 +84,7 @@ class Report:
     asked: list[dict[str, Any]] = field(default_factory=list)
     budgets: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
+    states: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, results: Iterable[EntityResult]) -> None:
         """Add what tasks returned; several steps of one lane add up."""
@@ -100,6 +103,7 @@ class Report:
         parked: Counter[tuple[str, str, str, str]] = Counter()
         example: dict[tuple[str, str, str, str], str] = {}
         with session.store.read() as state:
+            self.states = states(state.lanes(session.pair))
             for lane in self.lanes.values():
                 lane.waiting = state.count_waiting(session.pair, lane.map, lane.company)
                 lane.parked = state.count_parked(session.pair, lane.map, lane.company)

@@ -52,7 +52,7 @@ def test_an_initial_sync_makes_both_sides_equal_and_leaves_a_record(world: World
         lanes = stored.run_lanes(run.id)
     assert run.kind == "initial_sync" and run.verdict == "ok" and run.ended is not None
     assert {(lane.direction, lane.created) for lane in lanes} == {("to-dataverse", 2), ("to-fno", 1)}
-    assert artifacts("initial-sync")
+    assert artifacts("initial-sync") and artifacts("states")
 
 
 def test_a_run_again_writes_nothing(world: World) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tasks.sync.seams import Failpoint, Seams
 from tasks.sync.session import Session
-from tasks.sync.work import LaneSummary, delta_sync, poll
+from tasks.sync.work import LaneSummary, delta_sync, initial_sync, poll
 from tests.integration.conftest import Install, on_both_databases
 from tests.integration.customers import MAPS, NAME, SIDES, Customers, in_sync
-from tests.integration.installation import ACCOUNTS
+from tests.integration.installation import ACCOUNTS, Installation, failed
 from tests.local_services import Services
 
 
@@ -53,3 +55,55 @@ def test_two_deltas_at_a_time_do_everything_once(
     assert installation.conflicts(ACCOUNTS) == []
     assert installation.parked() == []
     assert installation.open_intents() == []
+
+
+def held_up(installation: Installation, steps: dict[str, Callable[[], object]]) -> Session:
+    """Another worker, which is interrupted once at each of these steps."""
+
+    def failpoint(name: Failpoint) -> None:
+        if name in steps:
+            steps.pop(name)()
+
+    return installation.open(Seams(failpoint=failpoint))
+
+
+@on_both_databases
+def test_an_initial_sync_and_a_delta_of_one_lane_keep_each_other_out(
+    services: Services, install: Install, state_url: str | None
+) -> None:
+    """Whoever comes second changes nothing, in either system and in the state; the map's other company goes on."""
+    installation, ours = install(maps=MAPS, state_url=state_url), Customers(services)
+    in_sync(installation)
+    theirs = Customers(services, "demf")
+    installation.forget_writes()
+    refused: list[LaneSummary] = []
+
+    def start_over() -> None:
+        before, lane = len(installation.ours()), installation.lane(ACCOUNTS, "usmf")
+        refused.extend(initial_sync(installation.session, ACCOUNTS, ["usmf"]))
+        assert (len(installation.ours()), installation.lane(ACCOUNTS, "usmf")) == (before, lane)
+
+    steps: dict[str, Callable[[], object]] = dict.fromkeys(("diffed", "intent", "written"), start_over)
+    worker = held_up(installation, steps)
+    ours.change("dataverse", "US", name="new")
+    poll(worker, worker.selected())
+    assert failed(delta_sync(worker, ACCOUNTS, ["usmf"])) == []
+    assert steps == {} and [each.code for each in refused] == ["lease_held"] * 3
+    assert ours.fno("US")["OrganizationName"] == "new"
+    installation.settle()
+
+    def look() -> None:
+        theirs.change("dataverse", "US", name="theirs")
+        before = installation.lane(ACCOUNTS, "usmf")
+        done = run(installation.session)
+        assert {each.company for each in done if each.map == ACCOUNTS and each.verdict == "ok"} == {"demf"}
+        assert theirs.fno("US")["OrganizationName"] == "theirs"
+        assert ours.dataverse("US")["name"] == "new" and installation.lane(ACCOUNTS, "usmf") == before
+
+    ours.change("fno", "US", OrganizationName="newer")
+    steps["diffed"] = look
+    assert failed(initial_sync(worker, ACCOUNTS, ["usmf"])) == []
+    worker.store.close()
+    assert steps == {} and ours.dataverse("US")["name"] == "newer"
+    installation.settle()
+    installation.quiet()
