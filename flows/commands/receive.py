@@ -75,7 +75,7 @@ def _secret(settings: Any) -> str:
         raise FatalError(
             "events are received only from senders that know a secret, and none is set",
             code="receiver_secret",
-            remedy="set DUALFLOW_RECEIVER_SECRET to a random text of at least 16 characters",
+            remedy="set DUALFLOW_RECEIVER_SECRET to at least 16 random letters and digits",
         )
     return str(settings.receiver_secret.get_secret_value())
 
