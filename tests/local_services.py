@@ -254,6 +254,10 @@ class Services:
         found: list[dict[str, Any]] = self.admin("GET", "writes", **query)["writes"]
         return found
 
+    def new_write_log(self, *, rows: bool = False) -> None:
+        """Begin a new write log; with `rows` its entries hold the stored rows, until the next reset."""
+        self.admin("POST", "writes", {"rows": rows})
+
     def write_count(self) -> int:
         return int(self.admin("GET", "writes", since=2**31)["count"])
 

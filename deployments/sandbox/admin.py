@@ -254,6 +254,12 @@ class Admin:
             "writes": [_written(write) for write in writes],
         }
 
+    def _post_writes(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
+        """Begin a new write log; with `rows` its entries hold the stored rows, until the next reset."""
+        self._sandbox.store.writes.clear()
+        self._sandbox.store.log_rows = bool(given.get("rows"))
+        return {"rows": self._sandbox.store.log_rows}
+
     def _get_trace(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         since = int(options.get("since") or 0)
         trace: Iterable[Any] = self._sandbox.trace.entries
@@ -290,4 +296,5 @@ def _list(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _written(write: Write) -> dict[str, Any]:
     """A log entry; annotations in the body are no fields."""
     fields = [name for name in write.fields if not name.startswith("@")]
-    return {**dataclasses.asdict(write), "fields": fields}
+    shown = {name: getattr(write, name) for name in Write.__slots__}
+    return {**shown, "fields": fields}

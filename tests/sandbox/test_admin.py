@@ -103,6 +103,19 @@ def test_snapshots(services: Services, fno: Fno) -> None:
         services.restore("b")
 
 
+def test_a_write_log_that_holds_rows(services: Services, fno: Fno) -> None:
+    fno.chain("usmf")
+    services.new_write_log(rows=True)
+    fno.customers("usmf", "A", OrganizationName="as stored  ")
+    services.edit("fno", "DELETE", "CustomersV3(dataAreaId='usmf',CustomerAccount='A')?cross-company=true")
+    made, deleted = services.writes()
+    assert (made["kind"], made["row"]["OrganizationName"]) == ("create", "as stored")
+    assert (deleted["kind"], deleted["row"]) == ("delete", None)
+    services.reset()
+    fno.chain("usmf")
+    assert {write["row"] for write in services.writes()} == {None}
+
+
 def test_what_does_not_exist(services: Services) -> None:
     with pytest.raises(Refused, match="there is no GET"):
         services.admin("GET", "nonsense")

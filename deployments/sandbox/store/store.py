@@ -36,6 +36,7 @@ class Write:
         fields: names that the caller sent.
         caller: name of the caller, ``plug-in`` for what the service did by itself.
         time: seconds since 1970.
+        row: what is stored since, if the log was asked to hold it; None for a delete.
     """
 
     seq: int
@@ -47,6 +48,7 @@ class Write:
     fields: tuple[str, ...]
     caller: str
     time: float
+    row: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Store:
         """Dataverse tables that show rows of F&O; no data of their own."""
         self.counters: dict[str, int] = {}
         self.writes: list[Write] = []
+        self.log_rows = False
+        """Entries of the write log hold the rows that were stored."""
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.generation = 0
         """Counts commits that changed something."""
@@ -181,8 +185,9 @@ class Store:
     ) -> None:
         """Add an entry to the write log."""
         fields = self._fields.setdefault(fields, fields)  # thousands of rows send the same ones
+        row = table.rows.get(row_id) if self.log_rows else None
         entry = Write(
-            len(self.writes) + 1, table.side, table.name, kind, row_id, key, fields, caller, self.clock()
+            len(self.writes) + 1, table.side, table.name, kind, row_id, key, fields, caller, self.clock(), row
         )
         self.writes.append(entry)
         address = (table.side, table.name, row_id)
@@ -251,6 +256,7 @@ class Store:
         """Forget all rows, tombstones, counters and the write log."""
         self._take(Snapshot({}, {}, {}))
         self.writes.clear()
+        self.log_rows = False
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
