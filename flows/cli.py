@@ -21,6 +21,7 @@ from flows.commands import (
     parked,
     plan,
     receive,
+    reconcile,
     sandbox,
     status,
     sync,
@@ -53,6 +54,7 @@ app.add_typer(sync.app, name="sync")
 app.command()(plan.plan)
 app.command()(status.status)
 app.command()(verify.verify)
+app.command()(reconcile.reconcile)
 app.command()(receive.receive)
 app.command()(explain.explain)
 app.command()(history.history)

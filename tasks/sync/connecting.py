@@ -28,5 +28,7 @@ def connect(settings: Settings) -> tuple[FnoSide, DataverseSide]:
     dataverse = DataverseSide(
         settings.dataverse_url, credential, verify=verify, connections=connections, timeout=timeout
     )
-    fno.client.looks, dataverse.client.looks = (name in settings.versions_ignored for name in ("fno", "dataverse"))
+    fno.client.looks, dataverse.client.looks = (
+        name in settings.versions_ignored for name in ("fno", "dataverse")
+    )
     return fno, dataverse

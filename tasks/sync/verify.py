@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tasks.connectors.side import Row
+from tasks.sync.cases import fno_name
 from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.destinations import Parts, Source
@@ -33,6 +34,7 @@ from tasks.transform.digests import key_text
 Kind = Literal["different", "missing_in_dataverse", "missing_in_fno", "duplicate"]
 
 CHUNK = 1000
+Note = Callable[["Difference"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Difference:
     Attributes:
         key: The row's key as a person writes it.
         fields: Ids of the field pairs that differ.
+        fno: F&O key as a JSON list; "" where F&O has no such row.
+        dataverse: Id of the Dataverse row; "" where there is none.
     """
 
     map: str
@@ -49,6 +53,8 @@ class Difference:
     key: str
     kind: Kind
     fields: tuple[str, ...] = ()
+    fno: str = ""
+    dataverse: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,12 @@ def verify(
         limit: How many differences to list; all are counted.
     """
     found = Verification()
+
+    def note(difference: Difference) -> None:
+        found.differences += 1
+        if len(found.details) < limit:
+            found.details.append(difference)
+
     session.companies.refresh()
     for sync in session.selected(maps):
         if not sync.initial:
@@ -110,7 +122,7 @@ def verify(
         started, rows, differences = time.perf_counter(), found.rows_compared, found.differences
         found.maps += 1
         for company in session.companies_of(sync, companies):
-            _verify_lane(session.lane(sync, company), found, limit)
+            compare_lane(session.lane(sync, company), found, note)
         found.by_map.append(
             MapVerification(
                 sync.name,
@@ -120,6 +132,18 @@ def verify(
             )
         )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A row that stands on both sides and isn't the same there."""
+
+    key: str
+    name: str
+    fno: Digests
+    dataverse: Digests
+    address: str
+    dataverse_id: str
 
 
 class _FreshLookups(Lookups):
@@ -138,7 +162,13 @@ class _FreshLookups(Lookups):
         return {id_: (self._known[(table, id_)], True) for id_ in ids if (table, id_) in self._known}
 
 
-def _verify_lane(lane: Lane, found: Verification, limit: int) -> None:
+def compare_lane(lane: Lane, found: Verification, note: Note) -> None:
+    """Compare a map in one company.
+
+    Args:
+        found: Takes the counts of everything that is no difference.
+        note: Told of each difference as it is found.
+    """
     lookups = _FreshLookups(lane)
     comparer = Comparer(lane, lookups)
     with (
@@ -146,21 +176,16 @@ def _verify_lane(lane: Lane, found: Verification, limit: int) -> None:
         closing(sqlite3.connect(Path(folder) / "rows.db")) as spill,
     ):
         spill.execute(
-            "CREATE TABLE fno (key TEXT PRIMARY KEY, name TEXT, digests BLOB, met INTEGER DEFAULT 0) WITHOUT ROWID"
+            "CREATE TABLE fno (key TEXT PRIMARY KEY, name TEXT, row TEXT, digests BLOB, met INTEGER DEFAULT 0)"
+            " WITHOUT ROWID"
         )
-        _spill_fno(lane, comparer, spill, found, limit)
+        _spill_fno(lane, comparer, spill, found, note)
         claims = Claims(lane)
-        _compare_dataverse(lane, comparer, claims, spill, found, limit)
+        _compare_dataverse(lane, comparer, claims, spill, found, note)
         if lane.map.to_dataverse:
-            unmet = spill.execute("SELECT key, name FROM fno WHERE met = 0")
+            unmet = spill.execute("SELECT key, name, row FROM fno WHERE met = 0")
             while rows := unmet.fetchmany(CHUNK):
-                _judge_unmet(lane, claims, rows, found, limit)
-
-
-def _note(found: Verification, limit: int, difference: Difference) -> None:
-    found.differences += 1
-    if len(found.details) < limit:
-        found.details.append(difference)
+                _judge_unmet(lane, claims, rows, found, note)
 
 
 def _keys(lane: Lane, texts: np.ndarray[Any, np.dtype[np.object_]]) -> list[tuple[str, str]]:
@@ -172,7 +197,7 @@ def _keys(lane: Lane, texts: np.ndarray[Any, np.dtype[np.object_]]) -> list[tupl
 
 
 def _spill_fno(
-    lane: Lane, comparer: Comparer, spill: sqlite3.Connection, found: Verification, limit: int
+    lane: Lane, comparer: Comparer, spill: sqlite3.Connection, found: Verification, note: Note
 ) -> None:
     for page in lane.fno.pages(
         lane.map.fno.set,
@@ -183,13 +208,16 @@ def _spill_fno(
         for rows in _taken(page, comparer.fno_mask(page), found):
             canonical = comparer.fno(rows)
             digests = comparer.digests(canonical)
-            for (key, name), digest in zip(_keys(lane, canonical.texts), digests, strict=True):
+            addresses = [fno_name(lane.map.fno.key, row) for row in rows]
+            for (key, name), digest, address in zip(
+                _keys(lane, canonical.texts), digests, addresses, strict=True
+            ):
                 cursor = spill.execute(
-                    "INSERT INTO fno (key, name, digests) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                    (key, name, pack(digest)),
+                    "INSERT INTO fno (key, name, row, digests) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    (key, name, address, pack(digest)),
                 )
                 if cursor.rowcount == 0:
-                    _note(found, limit, Difference(lane.map.name, lane.company, name, "duplicate"))
+                    note(Difference(lane.map.name, lane.company, name, "duplicate", fno=address))
     spill.commit()
 
 
@@ -201,7 +229,7 @@ def _taken(page: Sequence[Row], mask: Sequence[bool] | Any, found: Verification)
 
 
 def _compare_dataverse(
-    lane: Lane, comparer: Comparer, claims: Claims, spill: sqlite3.Connection, found: Verification, limit: int
+    lane: Lane, comparer: Comparer, claims: Claims, spill: sqlite3.Connection, found: Verification, note: Note
 ) -> None:
     own = lane.company_value
     for page in lane.dataverse.pages(
@@ -211,7 +239,7 @@ def _compare_dataverse(
         size=lane.settings.dataverse_page_size,
     ):
         for rows in _taken(page, comparer.dataverse_mask(page), found):
-            _compare_rows(lane, comparer, claims, rows, spill, found, limit)
+            _compare_rows(lane, comparer, claims, rows, spill, found, note)
     spill.commit()
 
 
@@ -222,34 +250,36 @@ def _compare_rows(
     rows: list[Row],
     spill: sqlite3.Connection,
     found: Verification,
-    limit: int,
+    note: Note,
 ) -> None:
     canonical, _ = comparer.dataverse(rows)
     digests = comparer.digests(canonical)
-    suspects: list[tuple[str, str, Digests, Digests]] = []
+    id_column = lane.dataverse_table.id_column
+    suspects: list[Suspect] = []
     alone: list[tuple[str, Row]] = []
     for (key, name), digest, row in zip(_keys(lane, canonical.texts), digests, rows, strict=True):
         if not key:
             found.out_of_scope += 1
             continue
-        met = spill.execute("SELECT digests, met FROM fno WHERE key = ?", (key,)).fetchone()
+        met = spill.execute("SELECT digests, met, row FROM fno WHERE key = ?", (key,)).fetchone()
         if met is None:
             alone.append((name, row))
             continue
         if met[1]:
-            _note(found, limit, Difference(lane.map.name, lane.company, name, "duplicate"))
+            id_ = str(row[id_column])
+            note(Difference(lane.map.name, lane.company, name, "duplicate", dataverse=id_))
             continue
         spill.execute("UPDATE fno SET met = 1 WHERE key = ?", (key,))
         found.rows_compared += 1
         fno = unpack(met[0], lane.pairs)
         if (fno != digest).any():
-            suspects.append((key, name, fno, digest))
-    _judge(lane, suspects, found, limit)
-    _judge_alone(lane, claims, alone, found, limit)
+            suspects.append(Suspect(key, name, fno, digest, met[2], str(row[id_column])))
+    _judge(lane, suspects, found, note)
+    _judge_alone(lane, claims, alone, found, note)
 
 
 def _judge_alone(
-    lane: Lane, claims: Claims, alone: Sequence[tuple[str, Row]], found: Verification, limit: int
+    lane: Lane, claims: Claims, alone: Sequence[tuple[str, Row]], found: Verification, note: Note
 ) -> None:
     """Rows without a counterpart in F&O; one that another map has is that map's affair."""
     if not alone:
@@ -264,47 +294,44 @@ def _judge_alone(
         if id_ in held or id_ in given_up:
             found.out_of_scope += 1
         elif lane.map.to_fno:
-            _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_fno"))
+            note(Difference(lane.map.name, lane.company, name, "missing_in_fno", dataverse=id_))
         else:
             found.orphans += 1
 
 
 def _judge_unmet(
-    lane: Lane, claims: Claims, unmet: Sequence[tuple[str, str]], found: Verification, limit: int
+    lane: Lane, claims: Claims, unmet: Sequence[tuple[str, str, str]], found: Verification, note: Note
 ) -> None:
     """Rows without a counterpart in Dataverse; one whose counterpart was handed over to another map has none here."""
     id_column = lane.dataverse_table.id_column
     with lane.store.read() as state:
-        links = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key, _ in unmet])
+        links = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key, *_ in unmet])
     let_go = {key: {id_column: link.dataverse_id} for key, link in links.items() if link.state == "detached"}
     held = claims.held([row for row in let_go.values() if row[id_column] is not None])
-    for key, name in unmet:
+    for key, name, address in unmet:
         if key in let_go and (let_go[key][id_column] is None or let_go[key][id_column] in held):
             found.out_of_scope += 1
         else:
-            _note(found, limit, Difference(lane.map.name, lane.company, name, "missing_in_dataverse"))
+            note(Difference(lane.map.name, lane.company, name, "missing_in_dataverse", fno=address))
 
 
-def _judge(
-    lane: Lane,
-    suspects: Sequence[tuple[str, str, Digests, Digests]],
-    found: Verification,
-    limit: int,
-) -> None:
+def _judge(lane: Lane, suspects: Sequence[Suspect], found: Verification, note: Note) -> None:
     """Tell differences from values that a service normalized and that both bases know as they are."""
     if not suspects:
         return
     with lane.store.read() as state:
-        links = state.links_by_key(lane.pair, lane.map.name, lane.company, [key for key, *_ in suspects])
-    bases_fno, bases_dataverse = Layouts(lane).bases([links.get(key) for key, *_ in suspects])
-    for (_, name, fno, dataverse), base_fno, base_dataverse in zip(
-        suspects, bases_fno, bases_dataverse, strict=True
-    ):
-        differ = fno != dataverse
-        known = differ & (fno == base_fno) & (dataverse == base_dataverse)
+        links = state.links_by_key(lane.pair, lane.map.name, lane.company, [each.key for each in suspects])
+    bases_fno, bases_dataverse = Layouts(lane).bases([links.get(each.key) for each in suspects])
+    for each, base_fno, base_dataverse in zip(suspects, bases_fno, bases_dataverse, strict=True):
+        differ = each.fno != each.dataverse
+        known = differ & (each.fno == base_fno) & (each.dataverse == base_dataverse)
         rest = differ & ~known
         if not rest.any():
             found.normalized += 1
             continue
         fields = tuple(lane.layout.pairs[int(p)].pair.id for p in np.flatnonzero(rest))
-        _note(found, limit, Difference(lane.map.name, lane.company, name, "different", fields))
+        note(
+            Difference(
+                lane.map.name, lane.company, each.name, "different", fields, each.address, each.dataverse_id
+            )
+        )
