@@ -22,7 +22,7 @@ from tasks.state.records import Cursor
 from tasks.sync.feeds import Poll
 from tasks.sync.fno_names import Named, route
 from tasks.sync.fno_told import Told, compare_late, forgotten, told_of
-from tasks.sync.lane import Lane
+from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.scans import EXPIRED, want_scan
 from tasks.sync.session import Session
 
@@ -180,7 +180,7 @@ def _columns(lane: Lane, virtual: Table) -> dict[str, str]:
         own = lane.fno_table.columns.get(name)
         if column is not None and own is not None and own.kind in PLAIN and column.kind in PLAIN:
             found[name] = column.name
-    if not found:
+    if not found.keys() - {COMPANY_PROPERTY}:
         raise FatalError(
             f"the virtual table {virtual.name} shows no part of the key of {lane.map.fno.set}",
             code="virtual_key",
