@@ -28,6 +28,7 @@ class Comparer:
         self._lookups = lookups
         self._layouts = Layouts(lane)
         self._who = lane.dataverse.who()
+        self._references = [p for column in lookups.columns for p in lookups.pairs_of(column)]
         fno_filter, dataverse_filter = lane.map.fno.filter, lane.map.dataverse.filter
         self._fno_filter = expressions.parse(fno_filter) if fno_filter else None
         self._dataverse_filter = expressions.parse(dataverse_filter) if dataverse_filter else None
@@ -115,6 +116,7 @@ class Comparer:
                     parents.in_fno[column][i] = there
 
         base_fno, base_dataverse = self._layouts.bases([case.link for case in cases])
+        self._follow_renames(cases, dataverse, base_dataverse)
         normalized = self._settle(cases, fno, dataverse, base_fno, base_dataverse, texts_fno, texts_dataverse)
         return Comparison(
             texts_fno,
@@ -129,6 +131,29 @@ class Comparer:
             in_dataverse,
             normalized,
         )
+
+    def _follow_renames(
+        self,
+        cases: Sequence[Case],
+        dataverse: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
+        base_dataverse: np.ndarray[tuple[int, int], np.dtype[np.uint64]],
+    ) -> None:
+        """A lookup of a row that nobody touched since it was settled reads otherwise only because its parent was renamed."""
+        if not self._references:
+            return
+        now, base = dataverse[:, self._references], base_dataverse[:, self._references]
+        moved = (now != base) & (base != UNKNOWN)
+        for i in np.flatnonzero(moved.any(axis=1)).tolist():
+            case = cases[i]
+            link = case.link
+            if (
+                link is not None
+                and link.state == "paired"
+                and link.raw_fno is not None  # every unit was settled
+                and case.dataverse is not None
+                and link.dataverse_version == version_of(case.dataverse)
+            ):
+                base_dataverse[i, self._references] = np.where(moved[i], now[i], base[i])
 
     def _settle(
         self,

@@ -116,6 +116,22 @@ def test_a_parent_that_rows_still_name_is_listed_with_their_number(target: Side)
 # renames
 
 
+@pytest.mark.parametrize("policy", ["fno", "dataverse", "hold"])
+def test_a_parents_rename_is_nobodys_change_of_its_children(policy: str) -> None:
+    """A child is taken off its parent in F&O, which was renamed: nobody in Dataverse has said anything to that."""
+    w = world("propagate", conflict=policy)
+    for _ in range(2):
+        w.sync()
+    group, child = w.in_fno("G1", table="Groups"), w.in_fno("CG1")
+    assert group is not None and child is not None
+    w.change(group, GroupId="R1")
+    w.change(child, GroupId="")
+    w.sync("Groups", "Customers")
+    contact = w.in_dataverse("CG1")
+    assert contact is not None and contact.values["new_group"] is None
+    assert child.values["GroupId"] == "" and w.conflicts() == []
+
+
 def test_renaming_a_parent_of_a_thousand_children_is_one_write() -> None:
     w = Trade()
     group = w.group("OLD", "Retail")
