@@ -99,6 +99,39 @@ def stop_all(store: Store, pair: int, side: SideName, table: str) -> NoReturn:
     raise Rewound(what, code="rewound", remedy=remedy, side=side, table=table)
 
 
+def replaced(store: Store, pair: int) -> str:
+    """Is one of the two systems another one than before, such as a copy that took its place? "" if not, else which.
+
+    An installation that knows one system beside another partner has rows on both sides that belong together already.
+    """
+    known = store.pairs()
+    fno, dataverse = known[pair]
+    with store.read() as state:
+        for number, (their_fno, their_dataverse) in known.items():
+            if (their_fno == fno) == (their_dataverse == dataverse):
+                continue
+            if any(lane.initial != "none" for lane in state.lanes(number)):
+                if their_fno == fno:
+                    return f"F&O was connected with another organization of Dataverse so far ({their_dataverse}, now {dataverse})"
+                return f"Dataverse was connected with another F&O environment so far ({their_fno}, now {fno})"
+    return ""
+
+
+def refuse_replaced(store: Store, pair: int, lane: LaneRecord, mode: str | None) -> None:
+    """May a lane begin, if nobody said how, beside a system that is another one than before?
+
+    Raises:
+        FatalError: it may not.
+    """
+    if lane.updated_at is None and mode is None and (other := replaced(store, pair)):
+        raise FatalError(
+            f"{other}: restored or copied, it has rows that belong to ours already",
+            code="replaced",
+            remedy="`dualflow sync initial --mode link` pairs rows by their keys, without writing to either; any other --mode"
+            " connects them as new",
+        )
+
+
 def parted(lane: LaneRecord) -> bool:
     """Is what is remembered of a lane's rows worth nothing any more?"""
     return lane.state == "error" and lane.initial == "none"

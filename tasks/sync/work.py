@@ -22,7 +22,7 @@ from tasks.sync.listeners import listeners
 from tasks.sync.mode import Mode
 from tasks.sync.polling import due_scans, feeds_of, loaded, poll_feed
 from tasks.sync.resuming import work_off
-from tasks.sync.rewound import forget, parted
+from tasks.sync.rewound import forget, parted, refuse_replaced
 from tasks.sync.session import Session
 
 
@@ -85,6 +85,7 @@ def _initial_lane(
     if before.state == "error" and not parted(before):
         return  # whoever sets it going again says so; starting over is no way around that
     refuse_start(before, mode)
+    refuse_replaced(session.store, session.pair, before, mode)
     chosen = Mode.initial(lane.map, mode, session.settings.master)
     if parted(before):
         forget(lane, lease)

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from mappings.errors import FatalError
+from tasks.state.records import LaneRecord
 from tasks.sync.rewound import Rewound
-from tests.integration.conftest import Prepare
+from tests.integration.conftest import Install, Prepare
 from tests.integration.customers import MAPS, Customers, in_sync
-from tests.integration.installation import ACCOUNTS, Installation, failed
-from tests.integration.trading import customer
+from tests.integration.installation import ACCOUNTS, LEGAL_ENTITIES, Installation, failed
+from tests.integration.trading import companies, customer
 from tests.local_services import Services
 
 NEW = "made since"
@@ -79,6 +80,25 @@ def test_pairing_anew_writes_nothing_and_lets_the_maps_go_on(rewound: Installati
     rewound.settle()
     assert names(ours)["US"] == ("newest", "newest")
     rewound.quiet()
+
+
+def test_another_organization_is_not_taken_for_one_that_lacks_everything(
+    services: Services, install: Install
+) -> None:
+    companies(services, "usmf")
+    installation = install(maps=[LEGAL_ENTITIES])
+    store = installation.session.store
+    before = store.pair(installation.sides.fno.environment, "the organization before")
+    with store.unfenced() as tx:
+        tx.save_lane(LaneRecord(before, LEGAL_ENTITIES, "", "running", initial="done"))
+
+    (refused,) = installation.initial()
+
+    assert refused.code == "replaced" and installation.ours() == []
+    assert "the organization before" in refused.message and "--mode link" in refused.message
+    assert failed(installation.initial(mode="to-dataverse")) == []
+    assert failed(installation.initial()) == [], "said once"
+    assert [write["kind"] for write in installation.ours()] == ["create"]
 
 
 def test_it_is_found_when_the_versions_have_caught_up_and_the_tokens_are_void(
