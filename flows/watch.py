@@ -58,6 +58,7 @@ class Watch:
         """
         for sync in self.maps:
             self.session.companies_of(sync, self.companies)
+        self.session.read_metadata(self.maps)
         self._each(lambda sync: self.session.layout(sync), self.maps)
 
     def look(self) -> None:

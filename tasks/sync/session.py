@@ -175,6 +175,18 @@ class Session:
         """
         return self._layout(sync)[0]
 
+    def read_metadata(self, maps: Sequence[Map]) -> None:
+        """Read the metadata of all tables of some maps in few requests, where the sides can; who needs it then has it."""
+        targets = {table for sync in maps for lookup in sync.lookups.values() for table in lookup.targets}
+        wanted = (
+            (self.fno, {sync.fno.set for sync in maps}),
+            (self.dataverse, {sync.dataverse.table for sync in maps} | targets),
+        )
+        for side, names in wanted:
+            many = getattr(side, "tables", None)
+            if many is not None:
+                many(sorted(names))
+
     def lanes(
         self, maps: Sequence[Map], companies: Sequence[str] | None = None, run: int | None = None
     ) -> list[Lane]:
