@@ -49,9 +49,11 @@ class Watch:
     unread: list[tuple[Feed, DualflowError]] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    feeds: list[Feed] | None = None
 
     def warm_up(self) -> None:
-        """Read the metadata of all tables, so that no time passes between the run before us and our first look.
+        """Read the metadata of all tables and see which feeds there are, so that no time passes between the run before us and
+        our first look.
 
         Raises:
             FatalError: no companies are in scope for a map that has them.
@@ -60,6 +62,7 @@ class Watch:
             self.session.companies_of(sync, self.companies)
         self.session.read_metadata(self.maps)
         self._each(lambda sync: self.session.layout(sync), self.maps)
+        self.feeds = feeds_of(self.session, self.maps, self.companies)
 
     def look(self) -> None:
         """Ask all feeds once, and scan what has none."""

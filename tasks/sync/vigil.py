@@ -59,6 +59,7 @@ class Vigil:
         executor: runs the polls.
         clock: seconds that only grow.
         pace: by how much polls of a side slow down, because its budget runs short.
+        feeds: those of the maps, where somebody looked for them already.
 
     Attributes:
         unread: why feeds could not be read when last asked, by side and table.
@@ -73,6 +74,7 @@ class Vigil:
         executor: Executor,
         clock: Callable[[], float],
         pace: Callable[[SideName], float] = lambda _: 1.0,
+        feeds: Sequence[Feed] | None = None,
     ) -> None:
         self._session, self._companies = session, companies
         self._maps = {sync.name for sync in maps}
@@ -80,7 +82,7 @@ class Vigil:
         self._worklist = worklist
         self._lock = threading.Lock()
         now = clock()
-        feeds = feeds_of(session, maps, companies)
+        feeds = feeds_of(session, maps, companies) if feeds is None else feeds
         self._feeds = feeds
         self._schedule = Schedule(feeds, now, self._scanned(now), self._paces(now), pace)
         self._paces_at = now + PACES_EVERY
