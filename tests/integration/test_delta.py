@@ -163,6 +163,30 @@ def test_a_conflict_is_decided_by_the_map_s_policy_and_recorded(
     installation.at_rest()
 
 
+@pytest.mark.parametrize("ahead", SIDES)
+def test_clocks_that_are_days_apart_decide_nothing(
+    services: Services, prepare: Prepare, ours: Customers, ahead: Side
+) -> None:
+    installation = prepare(in_sync, maps=MAPS)
+    services.switch(**{f"{ahead}_clock_offset": 2 * 86_400, f"{OTHER[ahead]}_clock_offset": -2 * 86_400})
+    for side in SIDES:
+        ours.change(side, "A", **{NAME[side]: f"by {side}"})
+        ours.change(side, "AB", **{PHONE[side] if side == "fno" else NAME[side]: f"only {side}"})
+    ours.change("fno", "O", **{NAME["fno"]: "first"})
+    installation.settle()
+    ours.change("dataverse", "O", **{NAME["dataverse"]: "last"})
+    ours.delete("dataverse", "C_1")
+    installation.settle()
+    assert [ours.rows(side)["A"][NAME[side]] for side in SIDES] == ["by fno"] * 2
+    assert (
+        ours.dataverse("AB")[PHONE["dataverse"]] == "only fno"
+        and ours.fno("AB")[NAME["fno"]] == "only dataverse"
+    )
+    assert ours.fno("O")[NAME["fno"]] == "last" and "C_1" not in ours.rows("fno")
+    assert [each.winner for each in installation.conflicts()] == ["fno"]
+    installation.at_rest()
+
+
 def test_a_held_conflict_keeps_both_values_until_somebody_settles_it(
     services: Services, prepare: Prepare, catalogue: Catalogue, ours: Customers
 ) -> None:
