@@ -94,7 +94,14 @@ class Watch:
                 stations(run, len(self.maps), worklist) as posts,
             ):
                 vigil = Vigil(
-                    session, self.maps, self.companies, worklist, polls, time.monotonic, session.pace
+                    session,
+                    self.maps,
+                    self.companies,
+                    worklist,
+                    polls,
+                    time.monotonic,
+                    session.pace,
+                    self.feeds,
                 )
                 look_at = 0.0
                 while (now := time.monotonic()) < end:
