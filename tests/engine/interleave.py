@@ -103,14 +103,17 @@ class Played:
         names = [name for wave in player.world.catalogue.order() for name in wave]
         rested = False
         begun = player.clock.now
+        clocks = player.clock, player.world.clock  # the state's and the engine's
         for _ in range(most):
             before = self._still()
-            player.clock.forward(days=2)  # what was put off is tried again
+            for clock in clocks:
+                clock.forward(days=2)  # what was put off is tried again
             for name in names:
                 self._run(name)
             if rested := self._still() == before:
                 break
-        player.clock.now = begun
+        for clock in clocks:
+            clock.now = begun
         self._note_writes()
         return rested
 

@@ -109,6 +109,7 @@ class One:
         elif (
             self.rules.connected
             and present
+            and not any(self._as_it_was(side) for side in SIDES)
             and all(edit.at < self.deleted_at(deleter) and edit.kind == "set" for edit in news)
             and not any(c.kind in ("delete", "conflict", "no_base") for c in self.conflicts)
         ):

@@ -541,6 +541,9 @@ class PlainStore:
     def pair(self, fno_environment: str, dataverse_environment: str) -> int:
         return PAIR
 
+    def pairs(self) -> dict[int, tuple[str, str]]:
+        return {PAIR: ("fno", "dataverse")}
+
     def secret(self, pair: int) -> str:
         return SECRET
 
