@@ -43,7 +43,7 @@ def delta_sync(
     session = shared_session()
     chosen = session.selected(maps, areas=areas, solutions=solutions, related=related)
     watch = Watch(session, chosen, companies)
-    watch.warm_up()
+    watch.warm_up(remembering=linger > 0)
     parameters = {
         "maps": maps,
         "areas": areas,

@@ -19,6 +19,7 @@ from tasks.sync.feeds import Poll
 from tasks.sync.keeping import Keeper
 from tasks.sync.lane import Counts
 from tasks.sync.polling import Feed, feeds_of, poll_feed
+from tasks.sync.remembering import keep, recall
 from tasks.sync.session import Session
 from tasks.sync.vigil import Vigil
 from tasks.sync.work import LaneSummary
@@ -51,15 +52,20 @@ class Watch:
     asked: list[dict[str, Any]] = field(default_factory=list)
     feeds: list[Feed] | None = None
 
-    def warm_up(self) -> None:
+    def warm_up(self, *, remembering: bool = False) -> None:
         """Read the metadata of all tables and see which feeds there are, so that no time passes between the run before us and
         our first look.
+
+        Args:
+            remembering: use metadata that a run before us read not long ago.
 
         Raises:
             FatalError: no companies are in scope for a map that has them.
         """
         for sync in self.maps:
             self.session.companies_of(sync, self.companies)
+        if remembering:
+            recall(self.session)
         self.session.read_metadata(self.maps)
         self._each(lambda sync: self.session.layout(sync), self.maps)
         self.feeds = feeds_of(self.session, self.maps, self.companies)
@@ -123,7 +129,10 @@ class Watch:
             keeper.close()
             session.keeper = None
         self.asked = vigil.asked.rows()
-        return results + failures(vigil.unread.values())
+        results += failures(vigil.unread.values())
+        # whatever is wrong, it may be that a system isn't any more what we think
+        keep(session, sound=all(result["verdict"] != "failed" for result in results))
+        return results
 
     def _ask(self, feed: Feed) -> None:
         for delay in (*AGAIN, None):

@@ -229,7 +229,7 @@ def _document(column: Column) -> dict[str, Any]:
     return found
 
 
-def table_of(side: SideName, name: str, stored: Mapping[str, Any]) -> Table:
+def table_of(side: SideName, name: str, stored: Mapping[str, Any], fingerprint: str = "") -> Table:
     """A table out of its document."""
     columns = {}
     for column, about in stored["columns"].items():
@@ -251,4 +251,5 @@ def table_of(side: SideName, name: str, stored: Mapping[str, Any]) -> Table:
         tracked=stored.get("tracked", False),
         user_owned=stored.get("user_owned", False),
         read_only=stored.get("read_only", False),
+        fingerprint=fingerprint,
     )

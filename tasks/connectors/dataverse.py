@@ -9,7 +9,7 @@ from __future__ import annotations
 import random as random_numbers
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -149,6 +149,14 @@ class DataverseSide:
     def tables(self, names: Collection[str]) -> dict[str, Table]:
         """Live metadata of many tables in few requests; those that don't exist are left out."""
         return self._tables.many(names)
+
+    def remember(self, tables: Iterable[Table]) -> None:
+        """Take metadata as read that somebody kept."""
+        self._tables.remember(tables)
+
+    def described(self) -> list[Table]:
+        """All metadata that was read so far, or remembered."""
+        return self._tables.all()
 
     def sets(self) -> frozenset[str]:
         """Names of all tables, as entity sets."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Executor
 
 from tasks.connectors.dataverse_metadata import Definition, definitions, read_tables
@@ -22,6 +22,7 @@ class Tables:
         self._definitions: dict[str, Definition] = {}
         self._tables: dict[str, Table] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self._missed: set[str] = set()
 
     def one(self, name: str) -> Table:
         """One table.
@@ -51,13 +52,34 @@ class Tables:
             self._tables |= {name: self._tables.get(name, table) for name, table in read.items()}
         return {name: self._tables[name] for name in names if name in known}
 
+    def remember(self, tables: Iterable[Table]) -> None:
+        """Take these as read."""
+        with self._lock:
+            for table in tables:
+                self._tables.setdefault(table.name, table)
+
+    def all(self) -> list[Table]:
+        """Every table that was read, or remembered."""
+        with self._lock:
+            return list(self._tables.values())
+
     def sets(self) -> frozenset[str]:
         """Entity set names of all tables."""
         return frozenset(self._known())
 
     def set_of(self, logical: str) -> str | None:
-        """Entity set name of a table by its logical name."""
-        return next((each.set for each in self._known().values() if each.logical == logical), None)
+        """Entity set name of a table by its logical name; the list is read once more for one that is not in it."""
+        for _ in range(2):
+            for each in self._known().values():
+                if each.logical == logical:
+                    return each.set
+            with self._lock:
+                if logical in self._missed:
+                    return None
+                # made since the list was read, perhaps
+                self._missed.add(logical)
+                self._definitions = {}
+        return None
 
     def logical_names(self, names: Collection[str]) -> dict[str, str]:
         """Entity set name → logical name, of those that exist."""

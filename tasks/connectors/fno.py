@@ -9,7 +9,7 @@ from __future__ import annotations
 import random as random_numbers
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -148,6 +148,17 @@ class FnoSide:
         known = self.sets()
         wanted = [name for name in names if name in known]
         return dict(zip(wanted, self._executor.map(self.table, wanted), strict=True))
+
+    def remember(self, tables: Iterable[Table]) -> None:
+        """Take metadata as read that somebody kept."""
+        with self._lock:
+            for table in tables:
+                self._tables.setdefault(table.name, table)
+
+    def described(self) -> list[Table]:
+        """All metadata that was read so far, or remembered."""
+        with self._lock:
+            return list(self._tables.values())
 
     def sets(self) -> frozenset[str]:
         """Names of all entity sets."""

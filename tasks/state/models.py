@@ -423,3 +423,14 @@ table_metadata = Table(
     Column("document", Json, nullable=False),
     Column("seen_at", Utc, nullable=False),
 )
+
+described = Table(
+    "described",
+    metadata,
+    Column("pair", Integer, primary_key=True, autoincrement=False),
+    Column("side", String, primary_key=True),
+    Column("table", String, primary_key=True),
+    _text("fingerprint"),
+    Column("document", Json, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+)

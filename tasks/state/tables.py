@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Text, select, type_coerce, update
+from sqlalchemy import Text, delete, select, type_coerce, update
 
-from tasks.state.models import table_metadata
+from tasks.state.models import described, table_metadata
 from tasks.state.records import Side, TableMetadata
 from tasks.state.session import Session
 
@@ -54,9 +54,24 @@ class TableReads(Session):
         rows = self._connection.execute(select(columns.side, columns.table, text).where(columns.pair == pair))
         return {(side, table): _LOGICAL.decode(document).logical for side, table, document in rows}
 
+    def described(self, pair: int, since: datetime) -> list[TableMetadata]:
+        """Tables whose metadata was read since a moment, for runs that do without reading it again."""
+        query = select(*(described.c[name] for name in _TABLE)).where(
+            described.c.pair == pair, described.c.seen_at >= since
+        )
+        return [TableMetadata(*row) for row in self._connection.execute(query)]
+
 
 class TableWrites(TableReads):
     """Changes of metadata."""
+
+    def save_described(self, records: Iterable[TableMetadata]) -> None:
+        """Keep metadata that was just read for the runs to come."""
+        self._insert(described, _TABLE, self._rows(records), key=_KEY, update=_TABLE[len(_KEY) :])
+
+    def forget_described(self, pair: int) -> None:
+        """Have the next run read all metadata."""
+        self._connection.execute(delete(described).where(described.c.pair == pair))
 
     def save_metadata(self, records: Iterable[TableMetadata]) -> None:
         """Store the metadata of tables as they were just seen."""

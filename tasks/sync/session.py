@@ -29,6 +29,7 @@ from tasks.sync.connecting import connect
 from tasks.sync.keeping import Keeper
 from tasks.sync.lane import Lane
 from tasks.sync.newest import require_times
+from tasks.sync.remembering import Describing
 from tasks.sync.seams import Seams
 from tasks.sync.settings import Settings, load_settings
 from tasks.transform.layout import Layout, compile_layout
@@ -47,6 +48,7 @@ class Session:
         pair: Number of this pair of environments in the state.
         secret: Key of the installation's digests.
         owner: Name under which leases are held.
+        recalled: Side and name of tables whose metadata another run read.
         keeper: Keeps leases from one block to the next, where a run works on the same lanes again and again.
     """
 
@@ -62,6 +64,7 @@ class Session:
     owner: str = field(default_factory=this_worker)
     keeper: Keeper | None = None
     budgets: dict[SideName, Budget] = field(default_factory=dict)
+    recalled: set[tuple[SideName, str]] = field(default_factory=set)
     _together: Together | None = None
     _layouts: dict[str, tuple[Layout, int]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -183,9 +186,8 @@ class Session:
             (self.dataverse, {sync.dataverse.table for sync in maps} | targets),
         )
         for side, names in wanted:
-            many = getattr(side, "tables", None)
-            if many is not None:
-                many(sorted(names))
+            if isinstance(side, Describing):
+                side.tables(sorted(names - {table.name for table in side.described()}))
 
     def lanes(
         self, maps: Sequence[Map], companies: Sequence[str] | None = None, run: int | None = None

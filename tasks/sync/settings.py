@@ -199,6 +199,11 @@ class Settings(ReceiverSettings):
         ge=1,
         description="Rows a day that our licences entitle us to; each row of a batch counts",
     )
+    metadata_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="How long delta runs that keep watch use metadata that one of them has read",
+    )
     target_frozen: bool = Field(
         default=False, description="Declare that nobody else writes to Dataverse during the initial sync"
     )
