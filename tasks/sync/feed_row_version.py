@@ -23,6 +23,7 @@ from tasks.sync.feeds import Poll
 from tasks.sync.fno_names import Named, route
 from tasks.sync.fno_told import Told, compare_late, forgotten, told_of
 from tasks.sync.lane import COMPANY_PROPERTY, Lane
+from tasks.sync.rewound import highest, stop_all, went_back
 from tasks.sync.scans import EXPIRED, want_scan
 from tasks.sync.session import Session
 
@@ -63,7 +64,7 @@ def peek_row_version(session: Session, table: str, maps: Sequence[str], virtual:
         first = next(pages, None)
     except TokenExpired:
         return None
-    if first is None:
+    if first is None or went_back(cursor, first.token):
         return None
     fresh = session.seams.now() - cursor.polled_at < RENEWED
     quiet = fresh and not first.changes and first.token is not None and not told.late and not told.errors
@@ -120,9 +121,12 @@ def _begin(
     token = session.dataverse.track(virtual, list(columns.values()))
     if later:
         told.late = []
-    cursor = Cursor(
-        session.pair, "fno", told.table, token, state=told.state, polled_at=session.seams.now(), feed=FEED
-    )
+    with session.store.read() as state:
+        before = state.cursor(session.pair, "fno", told.table, FEED)
+    if went_back(before, token):
+        stop_all(session.store, session.pair, "fno", told.table)
+    high = highest(before.high_version if before else None, token)
+    cursor = Cursor(session.pair, "fno", told.table, token, told.state, high, session.seams.now(), feed=FEED)
     with session.store.transaction(lease) as tx:
         tx.save_cursor(cursor)
         # it is owed from here on, whatever becomes of us
@@ -160,6 +164,8 @@ def _read(
         poll.named += len(routed.entries)
         proved: set[str] = vars(session).setdefault("proved", set())
         lost = bool(routed.strangers) and not _speaks_of_records(lane, known, columns, proved)
+        if went_back(cursor, page.token):
+            stop_all(session.store, session.pair, "fno", told.table)
         with session.store.transaction(lease) as tx:
             if routed.entries:
                 tx.put_inbox(routed.entries)
@@ -168,7 +174,10 @@ def _read(
             if page.token is not None:
                 now = session.seams.now()
                 # a lane that isn't told any more is late when it comes back
-                tx.save_cursor(replace(cursor, token=page.token, state=told.state, polled_at=now))
+                high = highest(cursor.high_version, page.token)
+                tx.save_cursor(
+                    replace(cursor, token=page.token, state=told.state, high_version=high, polled_at=now)
+                )
     return poll
 
 

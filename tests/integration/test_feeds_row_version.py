@@ -11,6 +11,7 @@ from mappings.errors import FatalError
 from tasks.sync.control import pause, resume
 from tasks.sync.keeping import Keeper
 from tasks.sync.polling import due_scans
+from tasks.sync.rewound import Rewound
 from tasks.sync.work import poll
 from tests.integration.feeding import GROUPS, Fed, Feeding
 from tests.integration.installation import CUSTOMER_GROUPS
@@ -191,3 +192,14 @@ def test_an_environment_that_tracks_no_longer_is_scanned(tracked: Fed) -> None:
     assert tracked.feed().kind == "scan" and "row_version: " in tracked.feed().why
     tracked.poll()
     assert tracked.work() == [("dataverse", "create", "NEW")]
+
+
+def test_an_f_and_o_that_was_restored_is_found_before_anything_is_written(tracked: Fed) -> None:
+    tracked.services.snapshot("before")
+    tracked.group("10", Description="newer")
+    tracked.poll()
+    assert tracked.work() == [("dataverse", "update", "10")]
+    tracked.services.restore("before")
+    with pytest.raises(Rewound, match=r"F&O went back in time.*dualflow relink"):
+        tracked.poll()
+    assert tracked.wrote() == [] and tracked.work() == []
