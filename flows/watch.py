@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +26,16 @@ from tasks.sync.vigil import Vigil
 from tasks.sync.work import LaneSummary
 from tasks.sync.worklist import Worklist
 
+log = logging.getLogger("dualflow.watch")
+
 AGAIN = (1, 2, 5, 10, 20, 30)
 """Seconds before another look where a feed is held by another run, or its service asks for patience."""
 ROUNDS = 24
 """Maps worked on at a time by a run that keeps watch: its rounds are short, and most of their time they wait for answers."""
 POLLS = 40
 """Feeds asked at a time by a run that keeps watch; most go out together as one batch."""
+STATE_AGAIN = 1.0
+"""Seconds before the state is asked again that could not be reached."""
 SHORTEST = 0.02
 """Seconds that a run which keeps watch rests at least, so that what comes at the same moment is seen together."""
 
@@ -111,11 +116,16 @@ class Watch:
                 )
                 look_at = 0.0
                 while (now := time.monotonic()) < end:
-                    if now >= look_at:
-                        look_at = now + ASK_EVERY
-                        if ours.wanted():
-                            break
-                    work, rest = vigil.step()
+                    try:
+                        if now >= look_at:
+                            look_at = now + ASK_EVERY
+                            if ours.wanted():
+                                break
+                        work, rest = vigil.step()
+                    except RetriableError as error:
+                        # the state is out of reach for a moment: no reason to leave the systems unwatched until the next run
+                        log.warning("%s, going on", error)
+                        work, rest = set(), STATE_AGAIN
                     posts.open(work)
                     worklist.stirred.wait(max(SHORTEST, min(rest, look_at - now)))
                 polls.shutdown(cancel_futures=True)

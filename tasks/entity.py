@@ -70,9 +70,8 @@ def entity(name: str) -> EntityTask:
         companies: list[str] | None = None,
         mode: str | None = None,
         run: int | None = None,
-        patient: bool = True,
     ) -> EntityResult:
-        return _work(name, step, companies, mode, run, patient)
+        return _work(name, step, companies, mode, run)
 
     # no tags: at each tagged task run Prefect asks its server whether the tag's concurrency is limited
     sync_entity.__name__ = sync_entity.__qualname__ = re.sub(r"\W+", "_", name.lower()).strip("_")
@@ -118,7 +117,6 @@ def _work(
     companies: Sequence[str] | None,
     mode: str | None,
     run: int | None,
-    patient: bool,
 ) -> EntityResult:
     if step == "watch":
         return _watch(name, run)
@@ -139,8 +137,6 @@ def _work(
     except Exception as error:  # a fault of ours: this map stops, the others go on
         _log().exception("%s stopped by a fault in Dualflow", name)
         summaries = [_unworkable(name, error)]
-    if not patient:
-        summaries = [_left_to_others(summary) for summary in summaries]
     again = [summary for summary in summaries if summary.retry_after is not None]
     if again and attempt is not None and attempt.run_count <= len(RETRY_DELAYS):
         _settled[attempt.id] = done + [summary for summary in summaries if summary.retry_after is None]

@@ -17,6 +17,7 @@ from tasks.connectors.http import OverBudget
 from tasks.entity import LONGEST_WAIT, RETRY_DELAYS, entity_task, shipped_tasks
 from tasks.progress import Tick, listening
 from tasks.sync import work
+from tasks.sync.worklist import WORKLISTS, Worklist
 from tests.engine.world import World
 
 
@@ -90,10 +91,39 @@ def somebody_holds_the_lane(world: World) -> Iterator[None]:
     store.release(lease)
 
 
-def test_a_lane_that_another_run_holds_is_no_trouble_of_an_impatient_one(world: World) -> None:
+def rounds(run: int, count: int) -> Worklist:
+    """A worklist with so many rounds of the map, over when they are done."""
+
+    class Counted(Worklist):
+        def done(self, map: str, summaries: Any) -> None:
+            super().done(map, summaries)
+            self._rests.clear()
+            if self.add([(map, "")]) and self.rounds >= count:
+                self.close()
+
+    made = WORKLISTS[run] = Counted(1)
+    made.add([("Things", "")])
+    return made
+
+
+def test_a_task_of_a_run_that_keeps_watch_takes_rounds_until_the_run_is_over(world: World) -> None:
+    world.initial()
+    world.add_fno("A1", A="a")
+    world.delta()
+    world.set_dataverse("A1", a="new")
+    work.poll(world.session, list(world.catalogue.maps.values()))
+    rounds(7, 3)
+    result = entity_task("Things").fn("watch", run=7)
+    assert result["verdict"] == "ok" and world.equal()
+    (lane,) = result["lanes"]
+    assert lane["counts"]["updated_fno"] == 1
+
+
+def test_a_lane_that_another_run_holds_is_no_trouble_of_one_that_keeps_watch(world: World) -> None:
     world.initial()
     with somebody_holds_the_lane(world):
-        result = entity_task("Things").fn("delta", patient=False)
+        rounds(8, 1)
+        result = entity_task("Things").fn("watch", run=8)
         assert result["verdict"] == "busy"
         held = entity_task("Things").fn("delta")
         assert held["verdict"] == "failed" and held["lanes"][0]["code"] == "lease_held"
