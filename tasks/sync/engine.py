@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from mappings.metadata import SideName
-from tasks.connectors.fence import fenced
-from tasks.connectors.side import Outcome, Row
+from tasks.connectors.side import Row
 from tasks.state.leases import Lease
 from tasks.state.records import InboxEntry
-from tasks.sync.cases import Case, Comparison, Send, Work, version_of
+from tasks.sync.cases import Case, Comparison, Work
 from tasks.sync.choices import apply_choices
 from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
@@ -31,10 +28,11 @@ from tasks.sync.lane import Lane
 from tasks.sync.leaving import Leaving
 from tasks.sync.lookups import Lookups
 from tasks.sync.mode import Mode
-from tasks.sync.newest import MODIFIED_ON, newer
+from tasks.sync.newest import newer
 from tasks.sync.notes import Notes
 from tasks.sync.policy import Policy
 from tasks.sync.record import Recorder
+from tasks.sync.sending import Sending
 from tasks.sync.sends import Sends
 from tasks.transform.canonical import canonical_fno
 from tasks.transform.digests import key_text
@@ -45,15 +43,13 @@ MAX_ATTEMPTS = 3
 """How often a row is read again at once because its version moved; then it goes back to the inbox."""
 
 
-class Engine:
+class Engine(Sending):
     """Works through batches of one lane under one lease."""
 
     def __init__(self, lane: Lane, lease: Lease, mode: Mode | None = None) -> None:
-        self.lane = lane
-        self.lease = lease
-        self.mode = mode or Mode.live(lane.map)
         self.lookups = Lookups(lane)
-        self.comparer = Comparer(lane, self.lookups)
+        super().__init__(lane, lease, Comparer(lane, self.lookups))
+        self.mode = mode or Mode.live(lane.map)
         self.notes = Notes(lane)
         self.sends = Sends(lane, self.lookups, self.comparer, self.notes)
         self.claims = Claims(lane)
@@ -113,12 +109,6 @@ class Engine:
             return self._decide(cases)
         self.claims.emigrated(work)
         return work
-
-    @property
-    def dataverse_columns(self) -> list[str]:
-        """What to select from Dataverse: the layout's columns and who modified the row last."""
-        stamp = [MODIFIED_ON] if self.lane.map.conflict == "newest" else []
-        return list(dict.fromkeys([*self.lane.layout.dataverse_columns, "modifiedby", *stamp]))
 
     # operations
 
@@ -190,10 +180,11 @@ class Engine:
         if case.fno is not None and case.dataverse is not None and case.link is None:
             self.notes.park_key_taken(work, i)
             return
-        if case.link is not None and case.link.state == "half" and None in (case.fno, case.dataverse):
+        half = case.link is not None and case.link.state == "half" and None in (case.fno, case.dataverse)
+        inside = work.comparison.in_fno if case.fno is not None else work.comparison.in_dataverse
+        if half and not inside[i]:
             # it was about to be created on the other side, and left the filter before that came to be
-            if not (work.comparison.in_fno[i] if case.fno is not None else work.comparison.in_dataverse[i]):
-                work.unlink.append(i)
+            work.unlink.append(i)
         lane.counts.count(out_of_scope=1)
 
     def _merge(self, work: Work, at: list[int], comparison: Comparison) -> None:
@@ -267,83 +258,6 @@ class Engine:
                     found.to_dataverse[place, unit] = found.to_fno[place, unit] = False
                     found.drift[place, unit], found.open[place, unit] = False, True
                     self.notes.park_not_kept(work, i, unit)
-
-    # written
-
-    def send(self, work: Work) -> None:
-        """Write; safe to call on another thread, since it touches neither batch state nor notes.
-
-        Raises:
-            LeaseLost: another run took the lane over; nothing more was sent, and what was is recognized by its intent.
-        """
-        outcomes: list[Outcome | None] = [None] * len(work.sends)
-        places_of: dict[tuple[SideName, str], list[int]] = {}
-        for k, send in enumerate(work.sends):
-            places_of.setdefault((send.side, send.operation.kind), []).append(k)
-        order: tuple[tuple[SideName, str], ...] = (
-            ("dataverse", "create"),
-            ("dataverse", "update"),
-            ("fno", "create"),
-            ("fno", "update"),
-            ("dataverse", "delete"),
-            ("fno", "delete"),
-        )
-        for side, kind in order:
-            places = places_of.get((side, kind), [])
-            if not places:
-                continue
-            self._hold()
-            bulk = work.bulk and kind == "create" and side == "dataverse"
-            with fenced(self._hold):
-                answered = self._write([work.sends[k] for k in places], bulk=bulk)
-            for k, outcome in zip(places, answered, strict=True):
-                outcomes[k] = outcome
-            if not bulk:
-                self._read_back(work, places, outcomes)
-        work.outcomes = [outcome for outcome in outcomes if outcome is not None]
-
-    def _hold(self) -> None:
-        """A request must not still be under way when somebody else may already own the lane; asked again after each wait."""
-        settings = self.lane.settings
-        if not self.lease.outlives(settings.connect_seconds + settings.request_seconds):
-            self.lane.store.renew(self.lease)
-
-    def _write(self, sends: Sequence[Send], *, bulk: bool) -> list[Outcome]:
-        lane = self.lane
-        side: SideName = sends[0].side
-        table = lane.map.fno.set if side == "fno" else lane.map.dataverse.table
-        columns = list(lane.layout.fno_columns) if side == "fno" else self.dataverse_columns
-        return lane.side(side).write(table, [send.operation for send in sends], columns=columns, bulk=bulk)
-
-    def _read_back(self, work: Work, places: Sequence[int], outcomes: list[Outcome | None]) -> None:
-        """A service may acknowledge a write without saying what it now holds: ask."""
-        lane, sends = self.lane, work.sends
-        at = [
-            (k, outcome)
-            for k in places
-            if (outcome := outcomes[k]) is not None
-            and outcome.status == "done"
-            and outcome.row is None
-            and sends[k].operation.kind != "delete"
-        ]
-        if not at:
-            return
-        side: SideName = sends[at[0][0]].side
-        table = lane.map.fno.set if side == "fno" else lane.map.dataverse.table
-        columns = list(lane.layout.fno_columns) if side == "fno" else self.dataverse_columns
-        for k, outcome in at:
-            if side == "fno" and sends[k].operation.address is None:
-                outcomes[k] = replace(outcome, status="unknown")  # a number that nobody told us
-        at = [(k, outcome) for k, outcome in at if outcomes[k] is outcome]
-        addresses = [
-            sends[k].operation.address or outcome.id or sends[k].chosen_id or "" for k, outcome in at
-        ]
-        for (k, outcome), row in zip(at, lane.side(side).read(table, addresses, columns), strict=True):
-            work.read_back.add(k)
-            if row is not None:
-                # somebody may have been quicker than this read: then its version is not that of our write
-                version = version_of(row) if self.comparer.is_ours(row) else None
-                outcomes[k] = replace(outcome, row=row, version=version)
 
     # recorded
 
