@@ -36,7 +36,7 @@ POLLS = 40
 """Feeds asked at a time by a run that keeps watch; most go out together as one batch."""
 STATE_AGAIN = 1.0
 """Seconds before the state is asked again that could not be reached."""
-SHORTEST = 0.02
+SHORTEST = 0.03
 """Seconds that a run which keeps watch rests at least, so that what comes at the same moment is seen together."""
 
 
@@ -127,7 +127,8 @@ class Watch:
                         log.warning("%s, going on", error)
                         work, rest = set(), STATE_AGAIN
                     posts.open(work)
-                    worklist.stirred.wait(max(SHORTEST, min(rest, look_at - now)))
+                    worklist.stirred.wait(min(rest, look_at - now))
+                    time.sleep(SHORTEST)
                 polls.shutdown(cancel_futures=True)
                 # the successor may begin: what is still being worked on here is under leases
                 vigil.save()

@@ -25,6 +25,12 @@ _CURSOR_OF = select(*(cursor.c[name] for name in _CURSOR)).where(
 )
 _OLDEST, _NEWEST = _TAKE.order_by(inbox.c.seq), _TAKE.order_by(inbox.c.seq.desc())
 
+_LANES = (
+    select(inbox.c.map, inbox.c.company, func.count())
+    .where(inbox.c.pair == bindparam("of_pair"))
+    .group_by(inbox.c.map, inbox.c.company)
+)
+
 
 class InboxReads(Session):
     """Questions about inbox and cursors."""
@@ -53,8 +59,7 @@ class InboxReads(Session):
 
     def lanes_with_inbox(self, pair: int) -> dict[tuple[str, str], int]:
         """(map, company) → number of entries, for the lanes that have any."""
-        query = select(inbox.c.map, inbox.c.company, func.count()).where(inbox.c.pair == pair)
-        rows = self._connection.execute(query.group_by(inbox.c.map, inbox.c.company))
+        rows = self._connection.execute(_LANES, {"of_pair": pair})
         return {(map_, company): count for map_, company, count in rows}
 
     def cursor(self, pair: int, side: Side, table: str, feed: str = "") -> Cursor | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Delete,
     Table,
     and_,
     bindparam,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 
 from tasks.state.models import link, parked, scope, waiting
 from tasks.state.records import ParkedChoice, ParkedKind, ParkedRow, Side, WaitingRow
-from tasks.state.session import Session
+from tasks.state.session import Session, among
 
 RETRY_DELAYS = (60, 300, 1_800, 7_200, 21_600, 86_400)
 """Seconds until a parked row is tried again by itself, by the number of attempts; the last stays."""
@@ -242,8 +244,13 @@ class ParkedWrites(ParkedReads):
         self._forget(waiting, pair, map, company, names)
 
     def _forget(self, table: Table, pair: int, map: str, company: str, names: Iterable[RowName]) -> None:
-        for _, condition in self._named(table, names):
-            self._connection.execute(delete(table).where(_lane(table, pair, map, company), condition))
+        by_side: dict[Side, list[str]] = {}
+        for side, row in names:
+            by_side.setdefault(side, []).append(row)
+        of_lane = {"of_pair": pair, "of_map": map, "of_company": company}
+        for side, rows in by_side.items():
+            named = {"of_side": side, "of_rows": self._listed(table.c.row, rows)}
+            self._connection.execute(_forgetting(self._sqlite, table), {**of_lane, **named})
 
     def _named(self, table: Table, names: Iterable[RowName]) -> list[tuple[Side, ColumnElement[bool]]]:
         by_side: dict[Side, list[str]] = {}
@@ -253,6 +260,13 @@ class ParkedWrites(ParkedReads):
             (side, and_(table.c.side == side, self._among(table.c.row, rows)))
             for side, rows in by_side.items()
         ]
+
+
+@cache
+def _forgetting(sqlite: bool, table: Table) -> Delete:
+    """Built once: every batch of a lane that has anything listed asks for it."""
+    of_lane = [table.c[name] == bindparam(f"of_{name}") for name in ("pair", "map", "company", "side")]
+    return delete(table).where(*of_lane, among(sqlite, table.c.row, "of_rows"))
 
 
 def _lane(table: Table, pair: int, map: str | None, company: str | None) -> ColumnElement[bool]:

@@ -27,6 +27,8 @@ EVENTS_EVERY = 0.2
 """Seconds between two looks at whether events have come."""
 WAITING_EVERY = 0.5, 5.0
 """Seconds between two looks for rows that waited and can go on: after writes, and at most."""
+NAMED_EVERY = 0.05
+"""Seconds between two looks into the inbox."""
 SWEEP_EVERY = 1.0
 """Seconds between two looks at the leases kept."""
 PACES_EVERY = 20.0
@@ -89,7 +91,7 @@ class Vigil:
         self._scans: list[Due] = []
         self._scanning = 0
         self._events_at = self._sweep_at = self._wanted_at = now
-        self._waiting_at = float("-inf")
+        self._waiting_at = self._named_at = float("-inf")
         self.unread: dict[tuple[SideName, str], tuple[Feed, DualflowError]] = {}
         self.asked = Asked()
 
@@ -239,8 +241,9 @@ class Vigil:
         soon, late = WAITING_EVERY
         since = now - self._waiting_at
         whole = since >= late or (since >= soon and worklist.wrote)
-        if not whole and not worklist.stirred.is_set():
+        if not whole and (not worklist.stirred.is_set() or now < self._named_at + NAMED_EVERY):
             return set()
+        self._named_at = now
         worklist.stirred.clear()
         if whole:
             self._waiting_at, worklist.wrote = now, False
