@@ -150,6 +150,9 @@ class Comparer:
                 link is not None
                 and link.state == "paired"
                 and link.raw_fno is not None  # every unit was settled
+                # a version noted with an intent is that of a row which may hold a user's change as well
+                and link.intent_fno is None
+                and link.intent_dataverse is None
                 and case.dataverse is not None
                 and link.dataverse_version == version_of(case.dataverse)
             ):

@@ -152,6 +152,7 @@ class Played:
             service.after = partial(self._wrote, side, service)
             service.fate = self._fate
         self.player.store.effect = lambda: self._effect("commit")
+        self.player.world.failpoint = self._passed
 
     def _requested(self, side: Side, service: MemorySide, _: str) -> None:
         if self._dead:
@@ -321,7 +322,17 @@ class Played:
         self.player.look(side, service.asked[0])
         self._effect(f"{kind} {side}")
 
+    def _passed(self, failpoint: str) -> None:
+        if self.scenario.at_failpoints:
+            self._may_die(failpoint)
+
     def _effect(self, what: str) -> None:
+        if self._dead:
+            raise Crash
+        if not self.scenario.at_failpoints:
+            self._may_die(what)
+
+    def _may_die(self, what: str) -> None:
         if self._dead:
             raise Crash
         if not (self._active and self._crashes):

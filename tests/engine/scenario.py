@@ -83,6 +83,7 @@ class Scenario:
         connected: The initial sync is over when the interleaving begins.
         mirrored: Both fields can be edited alike, so the first edit that concerns a field may be taken to concern A.
         orders: Maps that a run works on, in which order; each is tried.
+        at_failpoints: A process dies at the engine's failpoints, instead of after each lasting effect.
         remapped: From the second run on, or after a crash, the map's field pairs stand in another order.
         excused: Codes of parked rows for which there is a reason.
         first: Writes that no edit calls for.
@@ -101,6 +102,7 @@ class Scenario:
     silent: tuple[Side, ...] = ()
     mirrored: bool = False
     orders: tuple[tuple[str, ...], ...] = ()
+    at_failpoints: bool = False
     remapped: bool = False
     excused: frozenset[str] = frozenset()
     first: int = 0

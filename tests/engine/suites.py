@@ -109,6 +109,8 @@ def _one_row(s: _Suites) -> None:
     s.add("concurrent edits, Dataverse wins", EDITS, (2, 1, 0), soak=((3, 2, 0),), **dataverse_wins)
     held = {"shapes": (shape(conflict="hold"),)}
     s.add("concurrent edits, held", EDITS, (2, 1, 0), soak=((3, 2, 0),), **held)
+    s.add("dying at failpoints", EDITS, (2, 2, 0), soak=((3, 2, 0),), at_failpoints=True)
+    s.add("deletes, dying at failpoints", PRESENCE, (2, 1, 0), soak=((3, 2, 0),), at_failpoints=True)
     s.add("there and back", BACK_AND_FORTH, (3, 1, 0), (2, 2, 0), (2, 0, 1), soak=((3, 2, 0), (3, 0, 1)))
     s.add("there and back on both sides", BOTH_BACK, (2, 2, 0), soak=((3, 2, 0),))
     s.add("deletes and recreates", PRESENCE, (3, 0, 0), (2, 2, 0), soak=((3, 2, 0),))
