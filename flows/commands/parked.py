@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -218,6 +219,7 @@ def _lines(store: Store, pair: int, choice: ParkedChoice) -> Iterator[Line]:
     from mappings.troubleshooting.catalogue import recognize
     from tasks.sync.parking import listed
 
+    @lru_cache(10_000)
     def advise(message: str, code: str) -> str:
         known = recognize(message, code)
         return known.advice if known is not None else ""

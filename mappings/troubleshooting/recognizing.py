@@ -21,6 +21,7 @@ def plain(text: str) -> str:
     return _BLANK.sub(" ", text.translate(_QUOTES)).strip().casefold()
 
 
+@cache
 def fixed_parts(text: str) -> tuple[str, ...]:
     """The parts of a recognizing text that must be there, in their order."""
     return tuple(part for piece in plain(text).split(OPEN) if (part := piece.strip()))
