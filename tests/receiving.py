@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -55,6 +56,7 @@ class Receiver:
             stdout=subprocess.DEVNULL,
             stderr=self.log.open("w"),
         )
+        atexit.register(self._left_over)  # of a test that failed before it could end it
         self.url = ""
         while not self.url and self.process.poll() is None:
             told = [line for line in self.log.read_text().splitlines() if line.startswith("receiving at ")]
@@ -87,6 +89,10 @@ class Receiver:
             self.process.send_signal(signal.SIGTERM)
         self._session.close()
         return self.process.wait(30)
+
+    def _left_over(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
 
     def kill(self) -> None:
         """End it as a crash would."""
