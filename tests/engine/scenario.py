@@ -85,7 +85,7 @@ class Scenario:
         orders: Maps that a run works on, in which order; each is tried.
         at_failpoints: A process dies at the engine's failpoints, instead of after each lasting effect.
         remapped: From the second run on, or after a crash, the map's field pairs stand in another order.
-        excused: Codes of parked rows for which there is a reason.
+        excused: Codes of parked rows for which there can be a reason.
         first: Writes that no edit calls for.
     """
 

@@ -58,7 +58,21 @@ def told(player: Player, rests: bool) -> Rest:
         [] if rests else ["the last run still moved something"],
         player.canaries,
         player.bystanders(),
-        lambda parked: parked.code in scenario.excused,
+        lambda parked: parked.code in scenario.excused and _has_reason(player, now, parked),
+    )
+
+
+def _has_reason(player: Player, now: dict[Side, dict[Name, Stored]], parked: Parked) -> bool:
+    """Does what this row is listed for still stand?"""
+    if parked.code == "key_changed":
+        edits = [edit for edit in player.ghost.edits if edit.row == parked.row]
+        return any(edit.side == "dataverse" and "key" in edit.values for edit in edits)
+    return any(
+        stored.values[name] == parked.row[1]
+        for side in SIDES
+        for (map, _), stored in now[side].items()
+        for name, target in player.shapes[map].lookups.items()
+        if target == parked.row[0]
     )
 
 
