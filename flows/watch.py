@@ -129,8 +129,8 @@ class Watch:
                     posts.open(work)
                     worklist.stirred.wait(min(rest, look_at - now))
                     time.sleep(SHORTEST)
-                polls.shutdown(cancel_futures=True)
-                # the successor may begin: what is still being worked on here is under leases
+                # the successor may begin: what is still being read or worked on here is under leases
+                polls.shutdown(wait=False, cancel_futures=True)
                 vigil.save()
                 keeper.close()
                 ours.let_go()

@@ -19,6 +19,8 @@ log = logging.getLogger("dualflow.delta")
 LISTED = 200
 """Listed rows that are looked for when new ones come."""
 
+FRESH = 0.8
+"""Share of a lease's time that is left at least when the next batch begins: more than its longest request takes."""
 BEHIND = 10
 """Batches that a lane which resumes live first works through before its feeds are asked again."""
 
@@ -74,7 +76,8 @@ def drain(lane: Lane, lease: Lease, *, engine: Engine | None = None) -> int:
         if cases:
             moving = engine.process_until_settled(cases)
             left_alone.update((e.side, e.row) for e in moving)
-        lane.store.renew(lease)
+        if not lease.outlives(FRESH * lease.seconds):
+            lane.store.renew(lease)
     return looked_at
 
 

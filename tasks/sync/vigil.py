@@ -20,7 +20,7 @@ from tasks.sync.feeds import Poll
 from tasks.sync.polling import Feed, due_scans, feeds_of, poll_feed
 from tasks.sync.schedule import Due, Schedule
 from tasks.sync.session import Session
-from tasks.sync.work import lanes_with_work
+from tasks.sync.work import idle, lanes_named, lanes_with_work
 from tasks.sync.worklist import Worklist
 
 EVENTS_EVERY = 0.2
@@ -92,6 +92,7 @@ class Vigil:
         self._scanning = 0
         self._events_at = self._sweep_at = self._wanted_at = now
         self._waiting_at = self._named_at = float("-inf")
+        self._idle: set[tuple[str, str]] = set()
         self.unread: dict[tuple[SideName, str], tuple[Feed, DualflowError]] = {}
         self.asked = Asked()
 
@@ -247,5 +248,9 @@ class Vigil:
         worklist.stirred.clear()
         if whole:
             self._waiting_at, worklist.wrote = now, False
-        lanes = lanes_with_work(self._session, self._companies, named=not whole)
+            with self._session.store.read() as state:
+                self._idle = idle(state.lanes(self._session.pair))
+            lanes = lanes_with_work(self._session, self._companies)
+        else:
+            lanes = lanes_named(self._session, self._idle, self._companies)
         return worklist.add(lane for lane in lanes if lane[0] in self._maps)

@@ -257,6 +257,7 @@ def main() -> None:
             try:
                 stage.start()
                 found[what] = idle(stage, seconds) if what == "idle" else busy(stage, seconds)
+                print(f"{what}: {json.dumps(found[what])}", file=sys.stderr, flush=True)
             finally:
                 stage.stop()
     if given.json:
