@@ -19,7 +19,7 @@ PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 export PREFECT_HOME PREFECT_SERVER_ANALYTICS_ENABLED DO_NOT_TRACK PIP_DISABLE_PIP_VERSION_CHECK
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint format lock clean
+.PHONY: help install demo up test soak lint format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -32,6 +32,15 @@ up: install ## sandbox, Prefect server and deployments in this terminal, until C
 
 test: install ## all tests
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+# one that goes wrong prints what to type to see it again
+SEED ?=
+STEPS ?= 100000
+KILLS ?= 50
+MUTANTS ?=
+soak: install ## the long proof: STEPS=100000 random steps, KILLS=50 under load, SEED=…; or MUTANTS=1: safeguards taken out
+	@$(VENV)/bin/python -m tests.soak --steps $(STEPS) $(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants)
+	@$(if $(MUTANTS),:,$(VENV)/bin/python -m tests.soak.kills --times $(KILLS) $(if $(SEED),--seed $(SEED)))
 
 lint: install ## ruff (rules and format) and mypy
 	@failed=0; \

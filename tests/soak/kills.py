@@ -1,0 +1,235 @@
+"""`kill -9` at a random moment of delta runs under load: nothing lost, nothing doubled.
+
+    python -m tests.soak.kills [--times 50] [--seed N]
+
+A process runs one delta after the other over the sandbox while users edit both sides; it is killed, and the next one starts at
+once: it has to wait until the dead one's leases have run out, as in production. After the last one everything comes to rest, and
+every user's last word has to stand on both sides, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mappings.errors import DualflowError
+from tasks.connectors.credentials import client_secret
+from tasks.connectors.dataverse import DataverseSide
+from tasks.connectors.fno import FnoSide
+from tasks.sync.session import Session
+from tasks.sync.settings import Settings
+from tasks.sync.verify import verify
+from tasks.sync.work import delta_sync, maps_with_work, poll
+from tests.integration.installation import CORE, Installation, Sides, core_catalogue, failed
+from tests.integration.trading import company_ids, customer, reference_data
+from tests.local_services import Services, start
+from tests.soak.load import COMPANY, Load
+
+REPOSITORY = Path(__file__).parent.parent.parent
+CUSTOMERS = 60
+LEASE = 5
+"""Seconds that a lease lasts here: as short as the settings allow."""
+
+# the process that is killed
+
+
+def work(given: dict[str, Any]) -> None:
+    """Delta runs, one after the other, for ever."""
+    settings = Settings(**given)
+    credential = client_secret(
+        settings.tenant_id,
+        settings.client_id,
+        settings.client_secret.get_secret_value(),
+        settings.authority,
+        settings.verify,
+    )
+    session = Session.open(
+        settings,
+        catalogue=core_catalogue(),
+        fno=FnoSide(settings.fno_url, credential, verify=settings.verify),
+        dataverse=DataverseSide(settings.dataverse_url, credential, verify=settings.verify),
+    )
+    maps = session.selected()
+    while True:
+        try:
+            poll(session, maps)
+        except DualflowError:
+            time.sleep(0.1)  # the dead one's lease has not run out
+            continue
+        named = maps_with_work(session)
+        for sync in maps:
+            if sync.name in named:
+                delta_sync(session, sync.name)
+
+
+def serve() -> None:
+    """Fork a process for each line on standard input, so that imports are paid for once; answers with its id."""
+    logging.disable(logging.ERROR)
+    core_catalogue()
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os.close(0)
+            work(json.loads(line))
+        print(child, flush=True)
+        os.waitpid(child, 0)
+        print("over", flush=True)
+
+
+class Victims:
+    """Processes that sync until they are killed."""
+
+    def __init__(self, settings: Settings) -> None:
+        plain = settings.model_dump(mode="json") | {
+            "client_secret": settings.client_secret.get_secret_value()
+        }
+        self._settings = json.dumps(plain) + "\n"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.soak.kills", "--serve"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def live(self, seconds: float) -> None:
+        """Let one work for so long, and kill it."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(self._settings)
+        self._process.stdin.flush()
+        child = int(self._process.stdout.readline())
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+        assert self._process.stdout.readline().strip() == "over"
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+
+# all of it
+
+
+def connected(services: Services, sides: Sides, folder: Path, lease: int) -> Installation:
+    """Customers of one company, in sync."""
+    reference_data(services, (COMPANY,))
+    services.load("fno", "CustomersV3", [customer(COMPANY, key) for key in keys()])
+    installation = Installation(
+        services,
+        sides,
+        core_catalogue(),
+        f"sqlite:///{folder}/state.db",
+        maps=CORE,
+        companies=(COMPANY,),
+        lease_seconds=lease,
+        brake_minimum=10_000,
+        update_brake_share=1.0,
+    )
+    assert failed(installation.initial()) == []
+    installation.quiet()
+    return installation
+
+
+def keys() -> list[str]:
+    return [f"C-{number:03}" for number in range(CUSTOMERS)]
+
+
+def killed(
+    services: Services,
+    installation: Installation,
+    times: int,
+    seed: int,
+    *,
+    longest: float = LEASE + 3.0,
+    between: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Kill so many runs under load; what is wrong when all has come to rest.
+
+    Args:
+        longest: seconds that a run lives at most.
+        between: called after each kill.
+    """
+    draw = random.Random(seed)
+    load = Load(services, keys(), company_ids(services)[COMPANY], seed)
+    victims = Victims(installation.settings)
+    written = services.write_count()
+    load.start()
+    try:
+        for n in range(times):
+            victims.live(draw.uniform(0.3, longest))
+            between()
+            tell(
+                f"  {n + 1} killed, {load.edits} edits, {services.write_count() - written - load.edits} writes"
+            )
+    finally:
+        victims.close()
+        load.stop()
+    return at_rest(installation, load)
+
+
+def at_rest(installation: Installation, load: Load) -> list[str]:
+    """What is wrong once a last process has done what was left."""
+    until = time.monotonic() + LEASE * 4
+    while True:
+        try:
+            found = failed(installation.settle())
+            if not found or time.monotonic() > until:
+                break
+        except (DualflowError, AssertionError):
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.2)
+    wrong = found + load.wrong() + installation.stored().twins(CORE)
+    wrong += [f"verify: {each}" for each in verify(installation.session).details]
+    wrong += [f"an intent is open: {each}" for each in installation.open_intents()]
+    wrong += [f"parked: {row.key} {row.code}" for row in installation.parked()]
+    return wrong
+
+
+def main() -> int:
+    """Kill and look."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.kills")
+    parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        serve()
+        return 0
+    logging.disable(logging.ERROR)
+    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
+    print(f"kills: {given.times} from seed {seed}", flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="dualflow-kills-") as folder:
+        services = start(Path(folder) / "sandbox")
+        try:
+            sides = Sides(services)
+            installation = connected(services, sides, Path(folder), LEASE)
+            wrong = killed(
+                services, installation, given.times, seed, tell=lambda line: print(line, flush=True)
+            )
+            installation.close()
+            sides.close()
+        finally:
+            services.stop()
+    print(*wrong[:20], sep="\n")
+    minutes = (time.monotonic() - began) / 60
+    print(f"kills {'red' if wrong else 'green'}: seed {seed}, {given.times} times, {minutes:.1f} minutes")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

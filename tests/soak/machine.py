@@ -1,0 +1,159 @@
+"""The state machine: hypothesis draws the steps, and what comes of them is judged once everything has come to rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tasks.sync.verify import verify
+from tests.engine.invariants import broken
+from tests.engine.rest import SIDES
+from tests.integration.stored import fold
+from tests.soak.excuses import accepted, without_excused
+from tests.soak.reading import Reader
+from tests.soak.shapes import MAPS
+from tests.soak.steps import Edit, Fault, Interference, edits, faults, interferences
+from tests.soak.world import World
+
+Step = tuple[str, tuple[Any, ...]]
+"""A method of the world, and what it is called with."""
+
+
+Judge = Callable[[World, Reader], list[str]]
+"""Says what is wrong with a world at rest."""
+
+
+class Wrong(AssertionError):
+    """Something is not as it should be, after these steps."""
+
+    def __init__(self, plan: Sequence[Step], wrong: Sequence[str]) -> None:
+        super().__init__("\n".join(wrong))
+        self.plan, self.wrong = list(plan), list(wrong)
+
+
+class Soak(RuleBasedStateMachine):
+    """Users of both systems, processes that die, services that fail; at the end everything has to be as it should.
+
+    Attributes:
+        world, reader: set before it runs.
+    """
+
+    world: ClassVar[World]
+    reader: ClassVar[Reader]
+
+    @initialize()
+    def begin(self) -> None:
+        self.plan: list[Step] = []
+        self.world.begin()
+
+    def play(self, step: str, *given: Any) -> None:
+        """One step."""
+        self.plan.append((step, given))
+        getattr(self.world, step)(*given)
+
+    @rule(edits=st.lists(edits(), min_size=4, max_size=16))
+    def edit(self, edits: list[Edit]) -> None:
+        for edit in edits:
+            self.play("edit", edit)
+
+    @rule(edits=st.lists(edits(), min_size=2, max_size=8))
+    def edit_both_sides(self, edits: list[Edit]) -> None:
+        """The same rows and fields on both sides."""
+        for edit in edits:
+            for side in SIDES:
+                self.play("edit", replace(edit, side=side))
+
+    @rule(
+        interferences=st.one_of(st.just([]), st.lists(interferences(), min_size=1, max_size=3)),
+        faults=st.one_of(st.just([]), st.just([]), st.lists(faults(), min_size=1, max_size=2)),
+    )
+    def delta(self, interferences: list[Interference], faults: list[Fault]) -> None:
+        self.play("delta", interferences, faults)
+
+    @rule(interferences=st.lists(interferences(), min_size=1, max_size=4))
+    def disturbed_delta(self, interferences: list[Interference]) -> None:
+        self.play("delta", interferences)
+
+    @rule(
+        what=st.sampled_from(["pause", "resume", "resume", "restart", "other maps", "void tokens"]),
+        number=st.integers(0, len(MAPS) - 1),
+        live_first=st.booleans(),
+    )
+    def operate(self, what: str, number: int, live_first: bool) -> None:
+        """Somebody pauses and resumes maps, starts another process, perhaps with other maps, or imports a solution."""
+        if what == "pause":
+            self.play("pause", number)
+        elif what == "resume":
+            self.play("resume", number, live_first)
+        elif what == "void tokens":
+            self.play("void_tokens")
+        else:
+            self.play("restart", what == "other maps")
+
+    def judged(self) -> list[str]:
+        """What is wrong with the world at rest."""
+        return judged(self.world, self.reader)
+
+    def teardown(self) -> None:
+        wrong = self.judged()
+        if wrong:
+            raise Wrong(self.plan, wrong)
+
+
+def judged(world: World, reader: Reader) -> list[str]:
+    """What is not as it should be once everything has come to rest."""
+    moved, failed = world.settle()
+    rest = reader.rest(moved, failed)
+    mirror = world.mirror
+    wrong = [
+        word
+        for word in broken(without_excused(rest, mirror.let_go))
+        if not accepted(rest, mirror.renamed, word)
+    ]
+    if world.store.stale:
+        wrong.append(f"{world.store.stale} transactions of a worker whose lease another had")
+    found = verify(world.session)
+    if found.differences:
+        told = reader.unequal(rest, world.mirror.let_go)
+        wrong += [f"verify: {each}" for each in found.details if (each.map, fold(each.key)) not in told]
+    return wrong
+
+
+def again(world: World, reader: Reader, plan: Sequence[Step], judge: Judge) -> list[str]:
+    """Play a plan once more; what is wrong afterwards."""
+    world.begin()
+    for step, given in plan:
+        getattr(world, step)(*given)
+    return judge(world, reader)
+
+
+def shortened(
+    world: World,
+    reader: Reader,
+    plan: Sequence[Step],
+    judge: Judge,
+    seconds: float,
+) -> tuple[list[Step], list[str]]:
+    """A shorter plan after which something is wrong too: parts are left out for as long as that, and the time, lasts."""
+    until = time.monotonic() + seconds
+    plan, wrong = list(plan), list[str]()
+    size = max(1, len(plan) // 2)
+    while True:
+        at, shorter = 0, False
+        while at < len(plan):
+            if time.monotonic() > until:
+                return plan, wrong
+            tried = plan[:at] + plan[at + size :]
+            found = again(world, reader, tried, judge)
+            if found:
+                plan, wrong, shorter = tried, found, True
+            else:
+                at += size
+        if size == 1 and not shorter:
+            return plan, wrong
+        size = max(1, size // 2)

@@ -1,0 +1,144 @@
+"""The users: they turn an edit into a request of their service, by what stands there now."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from tests.engine.rest import Side
+from tests.integration.trading import of
+from tests.local_services import Refused, Services
+from tests.soak.mirror import Mirror
+from tests.soak.shapes import BY_MAP, COMPANY, SHAPES, Input, Shape
+from tests.soak.steps import Edit
+
+
+class Users:
+    """Everybody who edits.
+
+    Args:
+        mirror: what both systems hold, kept up to date by its owner.
+        navigations: Dataverse lookup column → name under which it is bound, by table.
+    """
+
+    def __init__(self, services: Services, mirror: Mirror, navigations: dict[str, dict[str, str]]) -> None:
+        self._services = services
+        self._mirror = mirror
+        self._navigations = navigations
+        self.made_up = 0
+
+    def edit(self, edit: Edit) -> str:
+        """Do it, if the service lets us; what was done in words, "" if nothing."""
+        shape = SHAPES[edit.map % len(SHAPES)]
+        slot = edit.slot % len(shape.slots)
+        found = self._mirror.find(edit.side, shape, slot)
+        request = self._request(edit, shape, slot, found)
+        if request is None:
+            return ""
+        method, path, body = request
+        try:
+            self._services.edit(edit.side, method, path, body)
+        except Refused:
+            return ""
+        return f"{edit.side} {method} {path} {body or ''}"
+
+    def _request(
+        self, edit: Edit, shape: Shape, slot: int, found: dict[str, Any] | None
+    ) -> tuple[str, str, dict[str, Any] | None] | None:
+        if found is None:
+            if edit.kind in ("flip", "rename") or self._mirror.was_renamed(shape, slot):
+                return None
+            body = self._new(edit, shape, slot)
+            return None if body is None else ("POST", shape.set if edit.side == "fno" else shape.table, body)
+        path = self._path(edit.side, shape, found)
+        if edit.kind == "delete":
+            return "DELETE", path, None
+        if edit.kind == "rename":
+            if edit.side != "fno" or not shape.renames:
+                return None
+            self.made_up += 1
+            return "RENAME", path, {shape.key: f"R{self.made_up}"}
+        if edit.kind == "flip":
+            if edit.side == "fno" or shape.flip is None:
+                return None
+            column, inside, outside = shape.flip
+            return "PATCH", path, {column: outside if found[column] == inside else inside}
+        chosen = shape.inputs[edit.field % len(shape.inputs)]
+        body = self._put(edit, shape, slot, chosen)
+        return None if body is None else ("PATCH", path, body)
+
+    def _path(self, side: Side, shape: Shape, row: dict[str, Any]) -> str:
+        if side == "dataverse":
+            return f"{shape.table}({row[shape.id_column]})"
+        quoted = quote(str(row[shape.key]).replace("'", "''"), safe="")
+        own = f"dataAreaId='{COMPANY}'," if shape.company else ""
+        return f"{shape.set}({own}{shape.key}='{quoted}')?cross-company=true"
+
+    def _new(self, edit: Edit, shape: Shape, slot: int) -> dict[str, Any] | None:
+        """The body of a new row: what it needs, and one value besides; None if what it needs is not there."""
+        key = shape.slots[slot]
+        if edit.side == "fno":
+            body = {shape.key: key, **({"dataAreaId": COMPANY} if shape.company else {}), **shape.fno_extra}
+        else:
+            body = {shape.column: key, **(of(COMPANY) if shape.company else {}), **shape.dataverse_extra}
+            if shape.map in CUSTOMERS:
+                body |= self._bind(shape, Input("SalesCurrencyCode", "transactioncurrencyid", "lookup"), None)
+        for n, each in enumerate(shape.inputs):
+            if each.needed or n == edit.field % len(shape.inputs) or (each.kind == "text" and n < 2):
+                put = self._put(Edit("set", edit.side, edit.map, slot, n, edit.value), shape, slot, each)
+                if put is None and each.needed:
+                    return None
+                body |= put or {}
+        return body
+
+    def _put(self, edit: Edit, shape: Shape, slot: int, chosen: Input) -> dict[str, Any] | None:
+        """A value of an input, as a body; None if there is nothing that it could refer to."""
+        name = chosen.fno if edit.side == "fno" else chosen.dataverse
+        if chosen.kind == "lookup":
+            return self._refer(edit, shape, slot, chosen)
+        if chosen.kind == "choice":
+            options = list(chosen.choices.items())
+            member, option = options[edit.value % len(options)]
+            return {name: member if edit.side == "fno" else option}
+        if edit.value <= 2:
+            self.made_up += 1
+        if chosen.kind == "number":
+            values: list[Any] = [self.made_up + 100] * 3 + [7, 0, 0]
+            if chosen.fno == "CreditLimit":
+                values[1], values[2] = self.made_up + 0.25, self.made_up + 0.128
+            return {name: values[edit.value]}
+        fresh = f"{edit.side[0]}{self.made_up}"
+        texts = [fresh, fresh, f"{fresh}  ", "same", first_text(shape, slot, chosen), ""]
+        text = texts[edit.value]
+        if not text and (chosen is shape.inputs[0] or shape.map not in CUSTOMERS or "Name" in chosen.fno):
+            text = "same"
+        return {name: text if text or edit.side == "fno" else None}
+
+    def _refer(self, edit: Edit, shape: Shape, slot: int, chosen: Input) -> dict[str, Any] | None:
+        target = BY_MAP[chosen.target]
+        at = (slot + edit.value) % min(len(target.slots), 5)
+        row = None if edit.value == 5 and not chosen.needed else self._mirror.find(edit.side, target, at)
+        if row is None:
+            if chosen.needed:
+                return None
+            return {chosen.fno: ""} if edit.side == "fno" else self._unbind(shape, chosen)
+        if edit.side == "fno":
+            return {chosen.fno: row[target.key]}
+        return self._bind(shape, chosen, row[target.id_column])
+
+    def _unbind(self, shape: Shape, chosen: Input) -> dict[str, Any]:
+        return {f"{self._navigations[shape.table][chosen.dataverse]}@odata.bind": None}
+
+    def _bind(self, shape: Shape, chosen: Input, row_id: str | None) -> dict[str, Any]:
+        navigation = self._navigations[shape.table][chosen.dataverse]
+        if row_id is None:
+            return {f"{navigation}@odata.bind": "/transactioncurrencies(isocurrencycode='USD')"}
+        return {f"{navigation}@odata.bind": f"/{BY_MAP[chosen.target].table}({row_id})"}
+
+
+CUSTOMERS = {shape.map for shape in SHAPES if shape.set == "CustomersV3"}
+
+
+def first_text(shape: Shape, slot: int, chosen: Input) -> str:
+    """What stands in a text field of a slot's row at the start."""
+    return f"{chosen.fno[:2]} {slot}"
