@@ -110,6 +110,16 @@ class Stage:
             )
 
     def _wait_for_run(self) -> None:
+        found: list[dict[str, Any]] = []
+        until = time.monotonic() + 60
+        while not found and time.monotonic() < until:
+            time.sleep(1)
+            found = requests.post(f"{self.server.url}/deployments/filter", json={}, timeout=30).json()
+        # the first run at once, and not when the schedule comes round
+        begin = {"state": {"type": "SCHEDULED"}}
+        requests.post(
+            f"{self.server.url}/deployments/{found[0]['id']}/create_flow_run", json=begin, timeout=30
+        ).raise_for_status()
         until = time.monotonic() + self.interval + 120
         while not any(polls(self.services.trace())):
             assert time.monotonic() < until, (self.folder / "deployments.log").read_text()[-2000:]
