@@ -205,7 +205,8 @@ def busy(stage: Stage, seconds: float) -> dict[str, Any]:
 
 
 def idle(stage: Stage, seconds: float) -> dict[str, Any]:
-    """Nobody at work for so long."""
+    """Nobody at work for so long, once what a start brings is over."""
+    time.sleep(2 * WARM)
     since = max((each["seq"] for each in stage.services.trace()), default=0)
     started, cpu = time.time(), stage.cpu()
     time.sleep(seconds)
