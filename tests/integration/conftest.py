@@ -145,20 +145,19 @@ def trade(services: Services) -> Services:
 
 
 @pytest.fixture
-def fed(services: Services, catalogue: Catalogue, tmp_path: Path) -> Iterator[Feeding]:
-    """Make installations for tests of F&O's feeds, at rest, with a state and clients of their own."""
-    made: list[tuple[Fed, Sides]] = []
+def fed(services: Services, sides: Sides, catalogue: Catalogue, tmp_path: Path) -> Iterator[Feeding]:
+    """Make installations for tests of F&O's feeds, at rest, with a state of their own; `alone` with clients of their own."""
+    opened: list[Installation | Sides] = []
 
-    def make(companies: Sequence[str] = ("usmf",), **options: Any) -> Fed:
-        # clients of our own: what virtual tables there are is read once
-        sides = Sides(services)
-        url = f"sqlite:///{tmp_path}/feeds-{len(made)}.db"
-        maps = options.pop("catalogue", catalogue)
-        found = Fed(services, sides, maps, url, companies=companies, **options)
-        made.append((found, sides))
+    def make(companies: Sequence[str] = ("usmf",), *, alone: bool = False, **options: Any) -> Fed:
+        clients = Sides(services) if alone else sides
+        url = f"sqlite:///{tmp_path}/feeds-{len(opened)}.db"
+        found = Fed(
+            services, clients, options.pop("catalogue", catalogue), url, companies=companies, **options
+        )
+        opened.extend([found.installation, clients] if alone else [found.installation])
         return found
 
     yield make
-    for each, sides in made:
-        each.installation.close()
-        sides.close()
+    for each in opened:
+        each.close()

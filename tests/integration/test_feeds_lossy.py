@@ -27,7 +27,8 @@ JOBS = "Compensation job type"
 def stamped(services: Services, fed: Feeding, whole: Catalogue) -> Fed:
     services.switch(fno_clock_offset=-90)
     services.load("fno", "JobTypes", [{"JobTypeId": f"J{n}", "Description": f"Job {n}"} for n in range(5)])
-    return fed(catalogue=whole, maps=(JOBS,))
+    # clients that know no other clock
+    return fed(catalogue=whole, maps=(JOBS,), alone=True)
 
 
 def test_modified_times_name_what_was_stamped_by_the_clock_of_f_and_o(stamped: Fed) -> None:
