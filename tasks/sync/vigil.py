@@ -27,8 +27,9 @@ EVENTS_EVERY = 0.2
 """Seconds between two looks at whether events have come."""
 WAITING_EVERY = 0.5, 5.0
 """Seconds between two looks for rows that waited and can go on: after writes, and at most."""
-NAMED_EVERY = 0.05
-"""Seconds between two looks into the inbox."""
+NAMED_EVERY, GATHER = 0.3, 0.06
+"""Seconds between two looks into the inbox, and from the first name to the look: what is begun together is read and written
+together, and requests are what the services limit."""
 SWEEP_EVERY = 1.0
 """Seconds between two looks at the leases kept."""
 PACES_EVERY = 20.0
@@ -92,6 +93,7 @@ class Vigil:
         self._scanning = 0
         self._events_at = self._sweep_at = self._wanted_at = now
         self._waiting_at = self._named_at = float("-inf")
+        self._stirred_at: float | None = None
         self._idle: set[tuple[str, str]] = set()
         self.unread: dict[tuple[SideName, str], tuple[Feed, DualflowError]] = {}
         self.asked = Asked()
@@ -242,8 +244,13 @@ class Vigil:
         soon, late = WAITING_EVERY
         since = now - self._waiting_at
         whole = since >= late or (since >= soon and worklist.wrote)
-        if not whole and (not worklist.stirred.is_set() or now < self._named_at + NAMED_EVERY):
+        if worklist.stirred.is_set() and self._stirred_at is None:
+            self._stirred_at = now
+        if not whole and (
+            self._stirred_at is None or now < self._stirred_at + GATHER or now < self._named_at + NAMED_EVERY
+        ):
             return set()
+        self._stirred_at = None
         self._named_at = now
         worklist.stirred.clear()
         if whole:
