@@ -61,6 +61,8 @@ class Stage:
             "PYTHONPATH": str(REPOSITORY),
             "DUALFLOW_COMPANIES": ",".join(COMPANIES),
             "DUALFLOW_STATE_URL": f"sqlite:///{self.folder / 'state.db'}",
+            # thirty of the thirty rows of a table change within a minute: a scan that finds that would stop the map
+            "DUALFLOW_UPDATE_BRAKE_SHARE": "1",
             "PREFECT_HOME": str(self.folder / "prefect"),
         }
         from flows.prefect_server import settle_environment, start_server
