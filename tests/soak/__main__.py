@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.engine.mutants import MUTANTS
+from tests.soak.mutants import MUTANTS
 from tests.soak.run import ROUND, Outcome, play, world
 
 NOTICED_WITHIN = 2000

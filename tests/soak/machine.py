@@ -41,14 +41,17 @@ class Soak(RuleBasedStateMachine):
 
     Attributes:
         world, reader: set before it runs.
+        latest: steps of the episode that was begun last.
     """
 
     world: ClassVar[World]
     reader: ClassVar[Reader]
+    latest: ClassVar[list[Step]] = []
 
     @initialize()
     def begin(self) -> None:
         self.plan: list[Step] = []
+        type(self).latest = self.plan
         self.world.begin()
 
     def play(self, step: str, *given: Any) -> None:

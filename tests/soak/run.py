@@ -83,10 +83,14 @@ def play(world: World, number: int, steps: int, *, shorten: float = 60, judge: J
                 ),
             )
             rounds += 1
-    except Wrong as found:
+    except Exception as error:
+        # anything else that a run dies of is wrong as well
+        found = (
+            error if isinstance(error, Wrong) else Wrong(Round.latest, [f"{type(error).__name__}: {error}"])
+        )
         outcome = Outcome(world.steps - before, time.perf_counter() - began, found.wrong, found.plan)
         outcome.course = world.words
-        if shorten:
+        if shorten and found is error:
             plan, wrong = shortened(world, Round.reader, found.plan, judge, shorten)
             if wrong:
                 again(world, Round.reader, plan, judge)
