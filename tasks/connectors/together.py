@@ -44,7 +44,7 @@ class Together:
     """
 
     def __init__(
-        self, window: float = 0.05, most: int = 100, clock: Callable[[], float] = time.monotonic
+        self, window: float = 0.15, most: int = 100, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.window = window
         self.most = most
