@@ -45,8 +45,8 @@ class Mirror:
         """Rows that were deleted after they had left their filter: nobody was told."""
         self.log: list[Entry] = []
         self.engine_writes: list[tuple[Side, str]] = []
+        self._first: dict[tuple[Side, str], frozenset[Any]] = {}
         self._read = 0
-        self._pseudo = 0
         self._slots: dict[Name, tuple[Shape, int]] = {
             (shape.map, fold(key)): (shape, n) for shape in SHAPES for n, key in enumerate(shape.slots)
         }
@@ -86,6 +86,15 @@ class Mirror:
                 return row
         return None
 
+    def is_first(self, side: Side, shape: Shape, slot: int) -> bool:
+        """Is the row of a slot the one that was there at the start?"""
+        row = self.find(side, shape, slot)
+        return (
+            row is not None
+            and row["#record" if side == "fno" else shape.id_column]
+            in self._first[side, of_side(shape, side)]
+        )
+
     def was_renamed(self, shape: Shape, slot: int) -> bool:
         """Has a row of this slot another key by now, on either side?"""
         return (shape.map, fold(shape.slots[slot])) in self.renamed
@@ -98,9 +107,10 @@ class Mirror:
         """Start again from these rows, with an empty log."""
         self.rows = {at: dict(found) for at, found in rows.items()}
         self.names = dict(names)
+        self._first = {at: frozenset(found) for at, found in rows.items()}
         self.log, self.engine_writes = [], []
         self.renamed, self.let_go, self.alias = set(), set(), {}
-        self._read = self._pseudo = 0
+        self._read = 0
 
     # what happened
 
