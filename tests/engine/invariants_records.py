@@ -34,7 +34,9 @@ def _groundless(one: One, record: Conflict) -> Iterator[str]:
         if "delete" not in kinds:
             yield "I5 a delete conflict, and nobody deleted anything"
     elif record.kind == "no_base":
-        if rules.connected and "create" not in kinds:
+        # after a crash, whose the row is that stands in the place of a deleted one nobody can say
+        made_again = faults and "delete" in kinds
+        if rules.connected and "create" not in kinds and not made_again:
             yield "I5 no base, where there was one"
     elif record.kind == "drift":
         for each in about:

@@ -320,7 +320,7 @@ class One:
         if len(links) > 1:
             yield f"I8 {len(links)} links of one row"
         for link in links:
-            if link.intent:
+            if link.intent and not self.waits:  # who waits keeps what it was about to be
                 yield "I8 an intent is still open"
             if fno is None and dataverse is None:
                 yield f"I8 a {link.state} link of a row that is gone"
