@@ -284,24 +284,36 @@ class Engine(Sending):
         return [key_text(each, self.lane.company) if self.lane.keyed(each) else None for each in parts]
 
     def read_fresh(self, cases: Sequence[Case]) -> None:
-        """Read both sides of these cases by their own identities."""
+        """Read both sides of these cases by their own identities, at the same time."""
         lane = self.lane
         fno_at = [(case, case.link.fno_key) for case in cases if case.link is not None and case.link.fno_key]
-        if fno_at:
-            rows = lane.fno.read(lane.map.fno.set, [key for _, key in fno_at], lane.layout.fno_columns)
-            for (case, _), row in zip(fno_at, rows, strict=True):
-                case.fno = row
         dataverse_at = [
             (case, case.link.dataverse_id)
             for case in cases
             if case.link is not None and case.link.dataverse_id
         ]
-        if dataverse_at:
-            rows = lane.dataverse.read(
-                lane.map.dataverse.table, [id_ for _, id_ in dataverse_at], self.dataverse_columns
-            )
+
+        def read_fno() -> None:
+            rows = lane.fno.read(lane.map.fno.set, [key for _, key in fno_at], lane.layout.fno_columns)
+            for (case, _), row in zip(fno_at, rows, strict=True):
+                case.fno = row
+
+        def read_dataverse() -> None:
+            table, ids = lane.map.dataverse.table, [id_ for _, id_ in dataverse_at]
+            rows = lane.dataverse.read(table, ids, self.dataverse_columns)
             for (case, _), row in zip(dataverse_at, rows, strict=True):
                 case.dataverse = row
+
+        if fno_at and dataverse_at:
+            # a tenth of a second each at a real service: half of what a change waits for
+            with lane.seams.executor(1) as beside:
+                first = beside.submit(read_fno)
+                read_dataverse()
+                first.result()
+        elif fno_at:
+            read_fno()
+        elif dataverse_at:
+            read_dataverse()
         lane.seams.failpoint("read")
 
     def process_until_settled(self, cases: Sequence[Case]) -> list[InboxEntry]:
