@@ -121,13 +121,20 @@ class Noting:
         work.conflicts = []
 
     def _not_recorded(self, tx: Transaction, work: Work) -> list[ConflictRecord]:
-        """The conflicts of a batch without those that an attempt before a crash recorded."""
+        """The conflicts of a batch without those on record from an attempt that crashed, or was refused and is tried again."""
         lane = self._lane
+        if not work.conflicts:
+            return []
+        place = (lane.pair, lane.map.name, lane.company)
+        listed = {(each.side, each.row) for each in tx.parked(*place)} if tx.any_listed(*place) else set()
         again = {
             self._notes.key(case)
             for case in work.cases
-            if case.link is not None
-            and (case.link.intent_fno is not None or case.link.intent_dataverse is not None)
+            if (
+                case.link is not None
+                and (case.link.intent_fno is not None or case.link.intent_dataverse is not None)
+            )
+            or (listed and listed & self._notes.names(case))
         }
         if not again:
             return work.conflicts

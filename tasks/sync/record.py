@@ -230,7 +230,7 @@ class Recorder(Noting):
             if work.waiting:
                 tx.wait(work.waiting)
             if work.conflicts:
-                tx.record_conflicts(work.conflicts)
+                tx.record_conflicts(self._not_recorded(tx, work))
             self._close(tx, work, results)
             if work.history:
                 tx.add_history(work.history)

@@ -335,3 +335,19 @@ def test_a_filter_that_flips_for_all_rows_stops_the_lane_until_somebody_looked()
     assert w.writes() == []
     with w.store.read() as state:
         assert state.count_links(w.session.pair, "Customers", "usmf", "paired") == 10
+
+
+def test_a_conflict_of_a_row_that_is_refused_is_recorded_once() -> None:
+    """The row is tried again and again; its two values met only once."""
+    w = Trade()
+    row = w.customer("C1", Name="one", Amount="1.00")
+    w.connect("Customers")
+    contact = w.in_dataverse("C1")
+    assert contact is not None
+    w.change(row, Name="x" * 60)
+    w.change(contact, new_name="theirs")
+    for _ in range(3):
+        w.sync("Customers")
+        w.clock.forward(hours=12)
+    assert w.parked() == [("C1", "too_long")]
+    assert [record.kind for record in w.conflicts(kind="conflict")] == ["conflict"]
