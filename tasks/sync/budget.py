@@ -35,7 +35,7 @@ PARTS = 200
 """A process takes up to this part of a limit at a time."""
 BEHIND = 0.85
 """Share of our share that initial loads may use: the rest is kept for what changes meanwhile."""
-EASY, TIGHT = 0.7, 0.95
+EASY, TIGHT = 0.8, 0.95
 """Up to the first polls go at their own pace, from the second on at a thirtieth of it."""
 SLOWEST = 30.0
 SLEEP = 2.0

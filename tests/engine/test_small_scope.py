@@ -29,7 +29,7 @@ from tests.engine.suites import SUITES
 from tests.engine.telling import told
 
 SCENARIOS = [scenario for suite in SUITES for scenario in suite.scenarios()]
-SAMPLES = 3
+SAMPLES = 1
 """Interleavings of each suite that are played again over the real store."""
 
 counted: dict[str, Searched] = {}

@@ -59,7 +59,8 @@ def test_the_stable_commands_are_there() -> None:
         "sandbox status",
     }
     expected |= {"deletes list", "deletes approve", "conflicts list", "conflicts resolve"}
-    expected |= {"pause", "resume", "stop", "receive", "explain", "troubleshoot", "history", "plan"}
+    expected |= {"pause", "resume", "stop", "receive", "explain", "troubleshoot", "history"}
+    expected |= {"plan", "reconcile"}
     expected |= {"parked list", "parked retry", "parked skip", "parked export"}
     assert expected == set(COMMANDS)
 
