@@ -32,7 +32,7 @@ up: install ## sandbox, Prefect server and deployments in this terminal, until C
 	@$(VENV)/bin/dualflow up
 
 test: install ## all tests
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # one that goes wrong prints what to type to see it again
 SEED ?=
