@@ -1,0 +1,100 @@
+"""Surroundings of an installation: both systems and the state, as far as they can be reached, and what was chosen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from mappings.catalogue import Catalogue
+from mappings.errors import FatalError
+from mappings.metadata import Table
+from mappings.model import Map
+from tasks.connectors.dataverse import DataverseSide
+from tasks.connectors.fno import FnoSide
+from tasks.state.store import Store
+from tasks.sync.settings import Settings
+
+Told = TypeVar("Told")
+
+
+@dataclass
+class Surroundings:
+    """What checks look at.
+
+    Several checks run at the same time; what more than one of them asks is asked once, see `once`.
+
+    Attributes:
+        maps: the chosen ones, in the order of their dependencies.
+        companies: codes in scope, lower case.
+        fno, dataverse, store: None where it can't be reached or opened; `trouble` says why.
+        pair: number of this pair of environments in the state; None unless both systems and the state answer.
+        trouble: what stood in the way, by `fno`, `dataverse` and `state`.
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    maps: Sequence[Map]
+    companies: tuple[str, ...] = ()
+    fno: FnoSide | None = None
+    dataverse: DataverseSide | None = None
+    store: Store | None = None
+    pair: int | None = None
+    trouble: dict[str, Exception] = field(default_factory=dict)
+    _known: dict[Hashable, Any] = field(default_factory=dict)
+    _locks: dict[Hashable, threading.Lock] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def live_fno(self) -> FnoSide:
+        """F&O, for a check that needs it."""
+        return _there(self.fno, "fno")
+
+    @property
+    def live_dataverse(self) -> DataverseSide:
+        """Dataverse, for a check that needs it."""
+        return _there(self.dataverse, "dataverse")
+
+    @property
+    def live_store(self) -> Store:
+        """The state, for a check that needs it."""
+        return _there(self.store, "state")
+
+    def once(self, what: Hashable, ask: Callable[[], Told]) -> Told:
+        """The answer to a question that several checks have: the first one asks, the others wait for it.
+
+        Args:
+            what: names the question.
+
+        A question that fails is asked again by the next who has it.
+        """
+        with self._lock:
+            lock = self._locks.setdefault(what, threading.Lock())
+        with lock:
+            if what not in self._known:
+                self._known[what] = ask()
+            return cast(Told, self._known[what])
+
+    def logical(self) -> dict[str, str]:
+        """Entity set → logical name of the chosen maps' Dataverse tables, of those that exist."""
+        names = {each.dataverse.table for each in self.maps}
+        return self.once("logical", lambda: self.live_dataverse.logical_names(names))
+
+    def maps_of_table(self, table: str) -> tuple[str, ...]:
+        """Names of the chosen maps of a Dataverse table (entity set)."""
+        return tuple(each.name for each in self.maps if each.dataverse.table == table)
+
+    def maps_of_set(self, name: str) -> tuple[str, ...]:
+        """Names of the chosen maps of an F&O entity set."""
+        return tuple(each.name for each in self.maps if each.fno.set == name)
+
+    def fno_tables(self) -> dict[str, Table]:
+        """Live metadata of the chosen maps' entity sets, of those that exist."""
+        return self.once("fno tables", lambda: self.live_fno.tables({each.fno.set for each in self.maps}))
+
+
+def _there(part: Told | None, name: str) -> Told:
+    if part is None:
+        raise FatalError(f"{name} is out of reach", code="out_of_reach")
+    return part
