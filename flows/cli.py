@@ -7,6 +7,7 @@ import sys
 import typer
 
 from flows.commands import (
+    check,
     conflicts,
     control,
     deletes,
@@ -52,6 +53,7 @@ maps.app.command("export")(maps_exchange.export)
 app.add_typer(maps.app, name="maps")
 app.add_typer(sync.app, name="sync")
 app.command()(plan.plan)
+app.command()(check.check)
 app.command()(status.status)
 app.command()(verify.verify)
 app.command()(reconcile.reconcile)

@@ -138,7 +138,7 @@ class Client:
         self.clock = clock
         self.random = random
         self._sleep = sleep
-        self._verify = verify
+        self.verify = verify
         self._on_request = on_request
         self.allowance: Allowance | None = None
         self.together: Together | None = None
@@ -265,7 +265,7 @@ class Client:
                     headers={**(headers or {}), "x-ms-client-request-id": str(uuid.uuid4())},
                     auth=_Bearer(token),
                     timeout=self.timeout,
-                    verify=self._verify,
+                    verify=self.verify,
                     allow_redirects=False,
                 )
                 content = response.content

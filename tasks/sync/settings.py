@@ -121,6 +121,10 @@ class Settings(ReceiverSettings):
     client_secret: SecretStr = Field(description="Its secret")
     authority: str = Field(default="https://login.microsoftonline.com", description="Entra authority")
     ca_bundle: Path | None = Field(default=None, description="PEM file of a private certificate authority")
+    fno_user: str = Field(
+        default="",
+        description="F&O user that the application is mapped to, for `dualflow check`, where F&O doesn't show it",
+    )
     companies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Company codes in scope, comma separated; empty: refused except for global maps",

@@ -15,6 +15,7 @@ def test_all_flows_are_deployed_by_module_and_nothing_is_pulled() -> None:
     assert {each["entrypoint"] for each in DECLARED.values()} == {
         "flows.control.control",
         "flows.delta_sync.delta_sync",
+        "flows.health.health_check",
         "flows.initial_sync.initial_sync",
         "flows.planning.plan",
         "flows.reconciliation.reconcile",

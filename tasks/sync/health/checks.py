@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
+from tasks.sync.health import (
+    clocks,
+    companies,
+    feeds,
+    fno_user,
+    privileges,
+    reaching,
+    solutions,
+    state,
+    steps,
+    tables,
+    versions,
+)
 from tasks.sync.health.check import Check
 
-CHECKS: tuple[Check, ...] = ()
-"""A new one goes into a module of its own beside this one, and its `CHECK` here."""
+CHECKS: tuple[Check, ...] = (
+    reaching.CHECK,
+    state.CHECK,
+    versions.FNO,
+    versions.OF_DATAVERSE,
+    clocks.CHECK,
+    fno_user.CHECK,
+    privileges.CHECK,
+    companies.CHOSEN,
+    companies.IN_FNO,
+    companies.IN_DATAVERSE,
+    companies.BOTH,
+    solutions.CHECK,
+    tables.TABLES,
+    tables.KEYS,
+    steps.CHECK,
+    tables.SETS,
+    feeds.CHECK,
+    state.BUDGETS,
+)
+"""A new one goes into a module of its own beside this one, and its `Check` here."""

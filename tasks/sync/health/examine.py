@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mappings.catalogue import Catalogue
+from mappings.errors import DualflowError
 from mappings.model import Map
 from tasks.sync.health.check import Check
 from tasks.sync.health.checks import CHECKS
-from tasks.sync.health.finding import Finding
+from tasks.sync.health.finding import Finding, Where, advice
 from tasks.sync.health.reach import surroundings
 from tasks.sync.health.surroundings import Surroundings
 from tasks.sync.settings import Settings
@@ -39,10 +40,14 @@ class Examination:
 
     Attributes:
         environments: F&O's and Dataverse's name; "" where it is out of reach.
+        maps: how many were chosen.
+        told: what was learned that is nothing wrong: versions, users, solutions.
         looked: each check with its findings, in the order of the checks.
     """
 
     environments: tuple[str, str]
+    maps: int = 0
+    told: dict[str, str] = field(default_factory=dict)
     looked: list[Looked] = field(default_factory=list)
 
     @property
@@ -63,10 +68,25 @@ class Examination:
         """Findings of this severity."""
         return sum(each.severity == severity for each in self.findings)
 
+    @property
+    def summary(self) -> str:
+        """The result in one line."""
+        counts = [
+            f"{number} {severity}{'s' if number != 1 else ''}"
+            for severity in ("error", "warning", "note")
+            if (number := self.count(severity))
+        ]
+        passed = sum(bool(each.passed_over) for each in self.looked)
+        told = ", ".join(counts) or "nothing to complain about"
+        tail = f"; {passed} checks could not be made" if passed else ""
+        return f"{len(self.looked) - passed} checks for {self.maps} maps: {told}{tail}"
+
     def to_json(self) -> dict[str, Any]:
         """All of it, by name."""
         return {
             "environments": {"fno": self.environments[0], "dataverse": self.environments[1]},
+            "maps": self.maps,
+            "told": self.told,
             "errors": self.count("error"),
             "warnings": self.count("warning"),
             "notes": self.count("note"),
@@ -112,7 +132,9 @@ def examine(
         looked |= {each: look(each, around) for each in wanted if each.writes}
         fno = around.fno.environment if around.fno else ""
         dataverse = around.dataverse.environment if around.dataverse else ""
-        return Examination((fno, dataverse), [looked[each] for each in wanted])
+        return Examination(
+            (fno, dataverse), dict(sorted(around.told.items())), [looked[each] for each in wanted]
+        )
 
 
 def look(check: Check, around: Surroundings) -> Looked:
@@ -129,13 +151,15 @@ def look(check: Check, around: Surroundings) -> Looked:
 
 
 def _failed(check: Check, error: Exception) -> Finding:
-    remedy = getattr(error, "remedy", "")
-    message = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
-    side = "dataverse" if "dataverse" in check.needs else "fno" if "fno" in check.needs else "here"
+    if isinstance(error, DualflowError):
+        message, remedy = error.message, error.remedy or advice(error)
+    else:
+        message, remedy = f"{type(error).__name__}: {error}", ""
+    side: Where = "dataverse" if "dataverse" in check.needs else "fno" if "fno" in check.needs else "here"
     return Finding(
         code=f"{check.prefix}_not_checked",
         severity="warning",
-        side=side,  # type: ignore[arg-type]
+        side=side,
         subject=check.title,
         expected="an answer to the questions of this check",
         found=message,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from mappings.errors import DualflowError
+from mappings.troubleshooting.catalogue import recognize
+
 Severity = Literal["error", "warning", "note"]
 Where = Literal["fno", "dataverse", "both", "here"]
 """The system to look at; `here` is Dualflow's own installation: settings, state, this machine."""
@@ -45,3 +48,9 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """All of it, by name."""
         return asdict(self)
+
+
+def advice(error: DualflowError) -> str:
+    """What the troubleshooting catalogue says about a service's refusal; "" if it doesn't know it."""
+    found = recognize(error.message, str(error.facts.get("service_code") or ""))
+    return found.advice if found else ""

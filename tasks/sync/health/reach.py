@@ -36,6 +36,7 @@ def surroundings(settings: Settings, maps: Sequence[Map], catalogue: Catalogue) 
         else:
             for side in (fno, dataverse):
                 stack.callback(side.close)
+                around.clients[side.name] = side.client
                 side.client.retries = Retries(attempts=ATTEMPTS, longest=10.0)
             _greet(around, fno, dataverse)
         try:

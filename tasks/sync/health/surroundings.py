@@ -9,10 +9,14 @@ from typing import Any, TypeVar, cast
 
 from mappings.catalogue import Catalogue
 from mappings.errors import FatalError
-from mappings.metadata import Table
 from mappings.model import Map
+from tasks.connectors import dataverse_environment, fno_environment
 from tasks.connectors.dataverse import DataverseSide
+from tasks.connectors.dataverse_environment import Description, Step
 from tasks.connectors.fno import FnoSide
+from tasks.connectors.fno_environment import FnoVersions
+from tasks.connectors.http import Client
+from tasks.connectors.side import SideName
 from tasks.state.store import Store
 from tasks.sync.settings import Settings
 
@@ -31,6 +35,8 @@ class Surroundings:
         fno, dataverse, store: None where it can't be reached or opened; `trouble` says why.
         pair: number of this pair of environments in the state; None unless both systems and the state answer.
         trouble: what stood in the way, by `fno`, `dataverse` and `state`.
+        clients: of both systems, whether they answered or not; empty where the settings allow none.
+        told: what checks learned that is nothing wrong, for whoever reads their result: versions, users, solutions.
     """
 
     settings: Settings
@@ -42,6 +48,8 @@ class Surroundings:
     store: Store | None = None
     pair: int | None = None
     trouble: dict[str, Exception] = field(default_factory=dict)
+    clients: dict[SideName, Client] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
     _known: dict[Hashable, Any] = field(default_factory=dict)
     _locks: dict[Hashable, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -76,10 +84,20 @@ class Surroundings:
                 self._known[what] = ask()
             return cast(Told, self._known[what])
 
-    def logical(self) -> dict[str, str]:
-        """Entity set → logical name of the chosen maps' Dataverse tables, of those that exist."""
-        names = {each.dataverse.table for each in self.maps}
-        return self.once("logical", lambda: self.live_dataverse.logical_names(names))
+    # what the chosen maps work on
+
+    def tables(self) -> dict[str, Description]:
+        """The chosen maps' Dataverse tables by entity set, those that their lookups point to too; of those that exist."""
+        return self.once(
+            "tables", lambda: dataverse_environment.describe(self.live_dataverse.client, self.wanted_tables())
+        )
+
+    def wanted_tables(self) -> set[str]:
+        """Entity sets of the Dataverse tables that the chosen maps name."""
+        own = {each.dataverse.table for each in self.maps}
+        return own | {
+            table for each in self.maps for lookup in each.lookups.values() for table in lookup.targets
+        }
 
     def maps_of_table(self, table: str) -> tuple[str, ...]:
         """Names of the chosen maps of a Dataverse table (entity set)."""
@@ -89,9 +107,19 @@ class Surroundings:
         """Names of the chosen maps of an F&O entity set."""
         return tuple(each.name for each in self.maps if each.fno.set == name)
 
-    def fno_tables(self) -> dict[str, Table]:
-        """Live metadata of the chosen maps' entity sets, of those that exist."""
-        return self.once("fno tables", lambda: self.live_fno.tables({each.fno.set for each in self.maps}))
+    # what the environments say about themselves
+
+    def solutions(self) -> dict[str, str]:
+        """Installed solutions of Dataverse: unique name → version."""
+        return self.once("solutions", lambda: dataverse_environment.solutions(self.live_dataverse.client))
+
+    def steps(self) -> list[Step]:
+        """Plug-in steps of Dataverse."""
+        return self.once("steps", lambda: dataverse_environment.steps(self.live_dataverse.client))
+
+    def fno_versions(self) -> FnoVersions:
+        """Versions of F&O."""
+        return self.once("fno versions", lambda: fno_environment.versions(self.live_fno.client))
 
 
 def _there(part: Told | None, name: str) -> Told:
