@@ -132,9 +132,8 @@ def examine(
         looked |= {each: look(each, around) for each in wanted if each.writes}
         fno = around.fno.environment if around.fno else ""
         dataverse = around.dataverse.environment if around.dataverse else ""
-        return Examination(
-            (fno, dataverse), dict(sorted(around.told.items())), [looked[each] for each in wanted]
-        )
+        told = dict(sorted(around.told.items()))
+        return Examination((fno, dataverse), len(maps), told, [looked[each] for each in wanted])
 
 
 def look(check: Check, around: Surroundings) -> Looked:
