@@ -7,6 +7,7 @@ it does, it is taken at its word.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
@@ -17,8 +18,21 @@ _ADDRESS = re.compile(r'authorization_uri="?([^",\s]+)', re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def tenant_of(client: Client) -> str | None:
-    """Id of the tenant that a service belongs to, lower case; None if it doesn't tell, or doesn't answer."""
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a service says to a stranger.
+
+    Attributes:
+        answered: it said anything at all.
+        tenant: id of the tenant that it belongs to, lower case; "" if it doesn't tell.
+    """
+
+    answered: bool
+    tenant: str = ""
+
+
+def challenge(client: Client) -> Challenge:
+    """Ask a service something without a token."""
     try:
         answer = requests.get(
             client.origin.absolute(""),
@@ -29,8 +43,10 @@ def tenant_of(client: Client) -> str | None:
             # without one, an entry of ~/.netrc would be sent
             auth=lambda request: request,
         )
+    except requests.exceptions.SSLError:
+        return Challenge(True)
     except requests.RequestException:
-        return None
+        return Challenge(False)
     found = _ADDRESS.search(answer.headers.get("WWW-Authenticate", ""))
     named = urlsplit(found.group(1)).path.strip("/").split("/")[0] if found else ""
-    return named.lower() if _GUID.fullmatch(named) else None
+    return Challenge(True, named.lower() if _GUID.fullmatch(named) else "")

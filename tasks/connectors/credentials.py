@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,9 @@ from mappings.errors import FatalError, RetriableError
 from tasks.connectors.retry import THROTTLED, TRANSIENT, retry_after
 
 DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
+
+# what it warns of is raised, and told by whoever catches it
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
 _AADSTS = re.compile(r"AADSTS\d+")
 _MARGIN = 300.0

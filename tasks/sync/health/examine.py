@@ -17,6 +17,7 @@ from tasks.sync.health.reach import surroundings
 from tasks.sync.health.surroundings import Surroundings
 from tasks.sync.settings import Settings
 
+_NEEDED = {"fno": "F&O is", "dataverse": "Dataverse is", "state": "the state is"}
 AT_ONCE = 8
 """Checks that run at the same time; most of their time is waiting for an answer."""
 
@@ -140,7 +141,7 @@ def look(check: Check, around: Surroundings) -> Looked:
     """Run one check; whatever goes wrong in it is a finding."""
     missing = [need for need in check.needs if getattr(around, "store" if need == "state" else need) is None]
     if missing:
-        return Looked(check, passed_over=f"{' and '.join(missing)} out of reach")
+        return Looked(check, passed_over=f"{' and '.join(_NEEDED[need] for need in missing)} out of reach")
     found: list[Finding] = []
     try:
         found.extend(check.run(around))

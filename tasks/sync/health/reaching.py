@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mappings.errors import DualflowError
-from tasks.connectors.challenge import tenant_of
+from mappings.errors import DualflowError, FatalError
+from tasks.connectors.challenge import Challenge, challenge
 from tasks.connectors.side import SideName
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding, Where, advice
@@ -34,7 +34,12 @@ _LOGIN = {
     "AADSTS7000222": Cause("reach_secret_expired", "a secret that is still good"),
     "AADSTS700016": Cause("reach_application", "an application that the tenant knows"),
     "AADSTS90002": Cause("reach_tenant", "a tenant that exists"),
-    "AADSTS500011": Cause("reach_resource", "an environment of this tenant at the address"),
+    "AADSTS500011": Cause(
+        "reach_resource",
+        "an environment of this tenant at the address",
+        "check {setting}: the login service knows no environment of this address in this tenant",
+    ),
+    "certificate": Cause("reach_certificate", "a certificate that is trusted"),
     "token_unavailable": Cause(
         "reach_login", "an answer of the login service", "check DUALFLOW_AUTHORITY and the network"
     ),
@@ -42,8 +47,9 @@ _LOGIN = {
     "credentials": Cause("reach_credentials", "complete credentials"),
 }
 """What keeps us from a token, by code."""
+_OTHER_LOGIN = Cause("reach_login", "a token")
 _SERVICE = {
-    "unreachable": Cause("reach_host", "an answer at the address"),
+    "unreachable": Cause("reach_host", "an answer at the address", "check {setting} and the network"),
     "lost_answer": Cause(
         "reach_host", "an answer at the address", "check the network, and whether the environment is up"
     ),
@@ -92,35 +98,29 @@ _DENIED = {
 
 def reaching(around: Surroundings) -> Iterator[Finding]:
     """What stands between us and the two systems."""
-    said: dict[tuple[str, str], set[SideName]] = {}
-    found: dict[str, Finding] = {}
+    told: set[str] = set()
     for name in NAMES:
         trouble = around.trouble.get(name)
-        other = _other_tenant(around, name) if name in around.clients else None
+        said = challenge(around.clients[name]) if name in around.clients else Challenge(answered=True)
+        other = _other_tenant(around, name, said.tenant)
         if trouble is None and other is None:
             continue
-        finding = other if other is not None and _is_refusal(trouble) else _why(around, name, trouble)
+        refused = getattr(trouble, "code", "") in ("access_denied", "AADSTS500011")
+        if other is not None and (trouble is None or refused):
+            yield other
+            continue
+        assert trouble is not None
+        finding = _why(around, name, trouble, said)
         # one login serves both systems: what is wrong with it is said once
-        said.setdefault((finding.code, finding.found), set()).add(name)
-        found[name] = finding
-    told: set[tuple[str, str]] = set()
-    for finding in found.values():
-        mark = finding.code, finding.found
-        if mark not in told:
-            told.add(mark)
+        if finding.side != "here" or finding.code not in told:
+            told.add(finding.code)
             yield finding
 
 
-def _is_refusal(trouble: Exception | None) -> bool:
-    """Is it explained by a service of another tenant?"""
-    return trouble is None or getattr(trouble, "code", "") in ("access_denied", "AADSTS500011")
-
-
-def _other_tenant(around: Surroundings, side: SideName) -> Finding | None:
+def _other_tenant(around: Surroundings, side: SideName, theirs: str) -> Finding | None:
     ours = around.settings.tenant_id.lower()
-    theirs = around.once(("tenant", side), lambda: tenant_of(around.clients[side]))
     # a tenant may be named by its domain, which says nothing about its id
-    if theirs is None or theirs == ours or "." in ours:
+    if not theirs or theirs == ours or "." in ours:
         return None
     return Finding(
         "reach_other_tenant",
@@ -133,39 +133,31 @@ def _other_tenant(around: Surroundings, side: SideName) -> Finding | None:
     )
 
 
-def _why(around: Surroundings, side: SideName, trouble: Exception | None) -> Finding:
-    assert trouble is not None
-    message = (
-        trouble.message if isinstance(trouble, DualflowError) else f"{type(trouble).__name__}: {trouble}"
-    )
-    remedy = trouble.remedy or advice(trouble) if isinstance(trouble, DualflowError) else ""
-    code = trouble.code if isinstance(trouble, DualflowError) else ""
-    facts = trouble.facts if isinstance(trouble, DualflowError) else {}
+def _why(around: Surroundings, side: SideName, trouble: Exception, said: Challenge) -> Finding:
+    if not isinstance(trouble, DualflowError):
+        trouble = FatalError(f"{type(trouble).__name__}: {trouble}", code="unknown")
     where: Where = side
-    subject = NAMES[side]
-    setting = around.clients[side].origin.setting if side in around.clients else "the addresses"
-    if code in _LOGIN:
-        cause, where, subject = _LOGIN[code], "here", "login"
-        if code == "AADSTS500011":
-            where, subject = side, NAMES[side]
-    elif code == "certificate" and "side" not in facts:
-        cause, where, subject = Cause("reach_certificate", "a certificate that is trusted"), "here", "login"
-    elif code in _SERVICE:
-        cause = _SERVICE[code]
+    code = trouble.code
+    if code in _LOGIN or code.startswith("AADSTS") or (code == "certificate" and "side" not in trouble.facts):
+        # one that nobody answers for is unknown to Entra for that reason
+        known = code != "AADSTS500011" or said.answered
+        cause = _LOGIN.get(code, _OTHER_LOGIN) if known else _SERVICE["unreachable"]
+        where = side if code == "AADSTS500011" else "here"
     elif code == "access_denied":
-        cause = _denied(side, str(facts.get("service_code") or ""), facts.get("status"))
-    elif code.startswith("AADSTS"):
-        cause, where, subject = Cause("reach_login", "a token"), "here", "login"
+        cause = _denied(side, str(trouble.facts.get("service_code") or ""), trouble.facts.get("status"))
     else:
-        cause = Cause("reach_trouble", "an answer")
+        cause = _SERVICE.get(code, Cause("reach_trouble", "an answer"))
+    client = around.clients.get(side)
+    setting = client.origin.setting if client else "DUALFLOW_FNO_URL and DUALFLOW_DATAVERSE_URL"
     return Finding(
         cause.code,
         "error",
         where,
-        subject,
+        NAMES[side] if where == side else "login",
         cause.expected,
-        message,
-        (cause.remedy or remedy).format(setting=setting),
+        # ids of single requests to the login service tell nobody anything, and are never the same twice
+        trouble.message.split(" Trace ID:")[0],
+        (cause.remedy or trouble.remedy or advice(trouble)).format(setting=setting),
     )
 
 
