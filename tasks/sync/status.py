@@ -140,7 +140,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
         found.feeds = feeds_of_state(state, pair, catalogue, now)
         runs = state.runs(pair, limit=200)
     found.runs = [_run(run, now) for run in runs[:RUNS]]
-    found.quiet = _quiet(runs, now)
+    found.quiet = quiet(runs, now)
     return found
 
 
@@ -154,7 +154,7 @@ def _run(run: RunRecord, now: datetime) -> dict[str, Any]:
     }
 
 
-def _quiet(runs: Sequence[RunRecord], now: datetime) -> float | None:
+def quiet(runs: Sequence[RunRecord], now: datetime) -> float | None:
     """Seconds since the last sign of a schedule that ran and does no more.
 
     Runs that linger are a schedule's; a run that somebody started by hand says nothing about one.

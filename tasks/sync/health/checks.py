@@ -35,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     steps.CHECK,
     tables.SETS,
     feeds.CHECK,
+    state.LANES,
     state.BUDGETS,
 )
 """A new one goes into a module of its own beside this one, and its `Check` here."""

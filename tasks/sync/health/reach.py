@@ -44,7 +44,7 @@ def surroundings(settings: Settings, maps: Sequence[Map], catalogue: Catalogue) 
             if around.fno and around.dataverse:
                 around.pair = around.store.pair(around.fno.environment, around.dataverse.environment)
         except Exception as error:  # whatever a database driver says
-            around.trouble["state"] = error
+            around.trouble["state"], around.store = error, None
         yield around
 
 

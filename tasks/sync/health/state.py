@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from mappings.errors import DualflowError
 from mappings.metadata import SideName
+from tasks.state.leases import LeaseHeld
+from tasks.state.store import Store
 from tasks.sync.budget import BEHIND, Limits, standing
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
 from tasks.sync.health.reaching import NAMES
 from tasks.sync.health.surroundings import Surroundings
 from tasks.sync.session import this_worker
+from tasks.sync.status import quiet
 
 LEASE = "health check"
+LEASE_SECONDS = 10.0
 
 
 def state(around: Surroundings) -> Iterator[Finding]:
@@ -22,11 +28,7 @@ def state(around: Surroundings) -> Iterator[Finding]:
     trouble = around.trouble.get("state")
     if trouble is None and around.store is not None:
         try:
-            if around.pair is None:
-                with around.store.unfenced():
-                    pass
-            else:
-                around.store.release(around.store.acquire(around.pair, LEASE, this_worker(), 10))
+            _write(around.store, around.pair)
         except Exception as error:  # whatever a database driver says
             trouble = error
     if trouble is None:
@@ -42,6 +44,47 @@ def state(around: Surroundings) -> Iterator[Finding]:
         (trouble.remedy if isinstance(trouble, DualflowError) else "")
         or "check DUALFLOW_STATE_URL: the database has to be up, and the file and its folder writable",
     )
+
+
+def _write(store: Store, pair: int | None) -> None:
+    """Write something that changes nothing."""
+    if pair is None:
+        with store.unfenced():
+            return
+    with suppress(LeaseHeld):  # by another check, which has written it then
+        store.release(store.acquire(pair, LEASE, this_worker(), LEASE_SECONDS))
+
+
+def lanes(around: Surroundings) -> Iterator[Finding]:
+    """Maps that ended in error, and a schedule that has gone quiet."""
+    if around.pair is None:
+        return
+    chosen = {each.name for each in around.maps}
+    with around.live_store.read() as known:
+        failed = [each for each in known.lanes(around.pair) if each.state == "error" and each.map in chosen]
+        runs = known.runs(around.pair, limit=200)
+    for lane in failed:
+        yield Finding(
+            "lane_error",
+            "error",
+            "here",
+            f"{lane.map}{f' ({lane.company})' if lane.company else ''}",
+            "a map that runs",
+            lane.reason or "in error",
+            "see the reason; `dualflow sync initial` or `dualflow resume` lets it go on once that is mended",
+            maps=(lane.map,),
+        )
+    age = quiet(runs, datetime.now(UTC))
+    if age is not None:
+        yield Finding(
+            "lane_quiet",
+            "error",
+            "here",
+            "delta sync",
+            "a run every minute, as the schedule has it",
+            f"none for {age / 60:.0f} minutes",
+            "is the schedule paused, the worker down, or a run stuck in PENDING that holds its place?",
+        )
 
 
 def budgets(around: Surroundings) -> Iterator[Finding]:
@@ -68,4 +111,5 @@ def budgets(around: Surroundings) -> Iterator[Finding]:
 
 
 CHECK = Check("state", "State", state)
+LANES = Check("lane", "Maps that run", lanes, needs=("state",))
 BUDGETS = Check("budget", "Budgets", budgets, needs=("state",))
