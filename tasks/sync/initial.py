@@ -235,7 +235,10 @@ class InitialSync:
                 ):
                     equal += 1
                     continue
-                case = Case(link=link, fno=row, searched=True)
+                # what is not there under its id may be there under its key: a create that never came to be, or a row made again
+                case = Case(link=link, fno=row, searched=seen is not None)
+                if seen is None:
+                    claimed += [hit.row for hit in hits if hit.row not in linked_already]
                 cases.append(case)
                 to_read.append((case, link.dataverse_id))
                 continue
@@ -321,7 +324,7 @@ class InitialSync:
             self._pipeline.submit(self.engine.plan(cases, bulk=True))
 
     def _settle_again(self, again: Sequence[Case]) -> None:
-        for cases in _chunks(again, self.lane.settings.page_size):
+        for cases in _chunks(_once(again), self.lane.settings.page_size):
             for case in cases:
                 case.attempts += 1
                 case.search_again()
@@ -342,6 +345,12 @@ def quiet_collector() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def _once(cases: Sequence[Case]) -> list[Case]:
+    """A case for each row: batches that were under way at the same time may both have come upon it."""
+    linked = {case.link.id: case for case in reversed(cases) if case.link is not None and case.link.id}
+    return [case for case in cases if case.link is None or linked.get(case.link.id, case) is case]
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

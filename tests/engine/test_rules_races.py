@@ -65,3 +65,32 @@ def test_a_row_that_a_user_makes_while_ours_was_lost_is_a_conflict_on_record() -
     with w.store.read() as state:
         (record,) = state.conflicts(w.session.pair, kind="no_base")
     assert (record.winner, list(record.fields)) == ("fno", ["A=new_a"])
+
+
+def test_a_first_connection_that_comes_upon_a_row_twice_makes_it_once() -> None:
+    """What F&O has and what Dataverse has meet under a link that an earlier attempt noted before it died."""
+    w = World()
+    w.add_fno("A1", A="F&O")
+
+    def die(point: object) -> None:
+        if point == "intent":
+            w.failpoint = lambda _: None
+            raise Crash
+
+    w.failpoint = die
+    with pytest.raises(Crash):
+        w.initial()
+    w.clock.forward(hours=1)
+    w.add_dataverse("A1", A="Dataverse")
+
+    def before(asked: str) -> None:
+        if asked == "batch":
+            w.dataverse.before = lambda _: None
+            w.delete_dataverse("A1")
+
+    w.dataverse.before = before
+    w.initial()
+    made = [each for each in w.dataverse_memory.writes() if each.kind == "create"]
+    assert len(made) == 1
+    with w.store.read() as state:
+        assert len(state.conflicts(w.session.pair, kind="delete")) == 1
