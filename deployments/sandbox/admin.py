@@ -200,7 +200,7 @@ class Admin:
     # behaviour
 
     def _post_switches(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
-        self._sandbox.switches.set(given)
+        self._sandbox.switch(given)
         return self._sandbox.switches.as_dict()
 
     def _get_switches(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:

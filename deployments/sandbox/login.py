@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from deployments.sandbox.dataverse.system import fixed_id
+from deployments.sandbox.dataverse.fixed import fixed_id
 from deployments.sandbox.messages import Caller, Request, Response, encode
 from deployments.sandbox.switches import Switches
 
@@ -109,6 +109,10 @@ class Login:
 
     # tokens
 
+    def tenant(self, side: str) -> str:
+        """Id of the tenant that a service belongs to."""
+        return (self.switches.fno_tenant if side == "fno" else self.switches.dataverse_tenant) or TENANT
+
     def _token(self, tenant: str, form: dict[str, str], *, v1: bool) -> Response:
         for name in ("grant_type", "client_id", "resource" if v1 else "scope"):
             if not form.get(name):
@@ -132,7 +136,8 @@ class Login:
                 text = f"The provided value for scope {resource} is not valid; it must end in /.default."
                 return self._refuse(400, "invalid_scope", 1002012, text)
             resource = resource.removesuffix("/.default")
-        if resource.rstrip("/") not in self.resources.values():
+        side = next((side for side, url in self.resources.items() if url == resource.rstrip("/")), None)
+        if side is None or self.tenant(side) != TENANT:
             text = f"The resource principal named {resource} was not found in the tenant."
             return self._refuse(400, "invalid_resource", 500011, text)
         seconds = int(self.switches.token_seconds)
@@ -174,6 +179,8 @@ class Login:
         """
         if not authorization or not authorization.lower().startswith("bearer "):
             raise BadToken("no bearer token")
+        if self.tenant(side) != TENANT:
+            raise BadToken("the token is of another tenant")
         token = authorization[7:].strip()
         known = self._checked.get((token, side))
         if known is None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from deployments.sandbox.admission import refusal
 from deployments.sandbox.benchmark import Benchmark
 from deployments.sandbox.dataverse import plugins, system
 from deployments.sandbox.dataverse.rows import Rows, blank_row
@@ -27,7 +28,7 @@ from deployments.sandbox.fno.service import Fno
 from deployments.sandbox.latency import seconds_of
 from deployments.sandbox.limits import Limits
 from deployments.sandbox.listener import Lost
-from deployments.sandbox.login import TENANT, Application, BadToken, Login
+from deployments.sandbox.login import Application, BadToken, Login
 from deployments.sandbox.messages import Request, Response, encode
 from deployments.sandbox.notifications import Notifications
 from deployments.sandbox.schema.alter import altered
@@ -97,8 +98,9 @@ class Sandbox:
         self.fno_rows = FnoRows(schema, store, switches)
         self.packages.schema = schema
         self.notifications.use(schema)
-        self.fno = Fno(schema, store, switches, self.fno_rows, self._urls["fno"], self.packages)
-        self.dataverse = Dataverse(schema, store, switches, self.rows, self._urls["dataverse"])
+        self.fno = Fno(schema, store, switches, self.fno_rows, self._urls["fno"], self.packages, self.callers)
+        application = self.callers["application"]
+        self.dataverse = Dataverse(schema, store, switches, self.rows, self._urls["dataverse"], application)
         self.fno.batch.before_operation = lambda request: self._part_fault("fno", request)
         self.dataverse.batch.before_operation = lambda request: self._part_fault("dataverse", request)
 
@@ -130,6 +132,17 @@ class Sandbox:
     def _fill(self) -> None:
         with self.notifications.muted():
             system.fill(self.rows, list(self.callers.values()), self.organization)
+            self.store.commit()
+
+    def switch(self, changes: dict[str, Any]) -> None:
+        """Set switches, and the rows that tell of them.
+
+        Raises:
+            FatalError: an unknown name.
+        """
+        self.switches.set(changes)
+        with self.notifications.muted():
+            system.follow(self.rows, changes, self.callers["application"])
             self.store.commit()
 
     def reset(self) -> None:
@@ -180,9 +193,12 @@ class Sandbox:
             if fault.action == "expire_token":
                 self.login.expire()
                 return self._unauthorized(side, "the token has expired")
-        refusal = self.limits.enter(side, request.caller)
-        if refusal is not None:
-            return refusal
+        barred = refusal(side, request.caller, self.switches, self.store)
+        if barred is not None:
+            return barred
+        refused = self.limits.enter(side, request.caller)
+        if refused is not None:
+            return refused
         try:
             response = await self._serve(side, request)
         finally:
@@ -321,7 +337,7 @@ class Sandbox:
 
     def _unauthorized(self, side: Host, why: str) -> Response:
         resource = self.login.resources[side]
-        uri = f"{self.login.url}/{TENANT}/oauth2/authorize"
+        uri = f"{self.login.url}/{self.login.tenant(side)}/oauth2/authorize"
         header = f"Bearer authorization_uri={uri}, resource_id={resource}/"
         return Response(
             401, {"WWW-Authenticate": header, "Content-Type": "text/plain"}, f"Unauthorized: {why}".encode()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from deployments.sandbox.folding import fold
 from mappings.errors import FatalError
 
 
@@ -41,6 +42,8 @@ class Switches:
     """False: no table takes CreateMultiple and its like."""
     alternate_keys: bool = True
     """False: the indexes of alternate keys failed to build, so nothing stops two rows with one key."""
+    key_states: dict[str, str] = field(default_factory=dict)
+    """The same for the keys of single tables, by entity set: Pending, InProgress or Failed."""
     plugins: bool = True
     """False: the solutions' plug-ins do nothing, so required columns that they fill are missed."""
 
@@ -113,6 +116,36 @@ class Switches:
     entities do; `from` and `to` name properties."""
     denied: list[str] = field(default_factory=list)
     """Dataverse privileges that the application lacks, such as ``prvWriteAccount``."""
+    privilege_depths: dict[str, str] = field(default_factory=dict)
+    """Privileges that reach less than all rows of user-owned tables: {"prvReadAccount": "Basic"}, or Local, Deep."""
+    fno_denied: list[str] = field(default_factory=list)
+    """F&O sets that the application's user has no right to."""
+
+    # who we are: the application's user on both sides
+    fno_tenant: str = ""
+    """Id of the tenant that F&O belongs to; "" is the sandbox's own, whose tokens it takes."""
+    dataverse_tenant: str = ""
+    fno_registered: bool = True
+    """False: the application is not among F&O's registered ones, so it answers 401."""
+    fno_user_enabled: bool = True
+    fno_user_roles: list[str] = field(default_factory=lambda: ["System administrator"])
+    """[]: the user may neither read nor write any data."""
+    fno_user_companies: list[str] = field(default_factory=list)
+    """Companies that the user's roles are limited to; [] = all. `hide_companies` names those that are left out."""
+    fno_user_language: str = "en-US"
+    """de: F&O refuses in German."""
+    dataverse_member: bool = True
+    """False: the environment has no application user for the application."""
+    dataverse_user_enabled: bool = True
+    dataverse_roles: list[str] = field(default_factory=lambda: ["Dualflow"])
+    """[]: the application user may do nothing."""
+
+    # what is installed
+    fno_application_version: str = "10.0.40"
+    fno_platform_version: str = "7.0.7279.58"
+    dataverse_version: str = "9.2.25093.00168"
+    solutions: dict[str, str | None] = field(default_factory=dict)
+    """Solutions by unique name with another version than they have from the start; null = not installed."""
 
     # time
     token_seconds: int = 3599
@@ -136,6 +169,21 @@ class Switches:
     def clock_offset(self, side: str) -> float:
         """Seconds that a side's clock is ahead of this machine's."""
         return self.fno_clock_offset if side == "fno" else self.dataverse_clock_offset
+
+    def key_status(self, name: str) -> str:
+        """What is told of the alternate keys of a Dataverse table; only active ones keep twins out."""
+        if not self.alternate_keys:
+            return "Failed"
+        return self.key_states.get(name, "Active") if self.key_states else "Active"
+
+    def reaches(self, company: str) -> bool:
+        """Do the roles of the application's user in F&O reach a company?"""
+        if not self.hide_companies and not self.fno_user_companies:
+            return True
+        code = fold(company)
+        if code in map(fold, self.hide_companies):
+            return False
+        return not self.fno_user_companies or code in map(fold, self.fno_user_companies)
 
     def set(self, changes: dict[str, Any]) -> None:
         """Set switches by name.

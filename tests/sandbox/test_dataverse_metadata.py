@@ -136,5 +136,5 @@ def test_versions_and_identity(dataverse: Dataverse) -> None:
     solutions = dataverse.rows(
         "solutions?$select=uniquename,version&$filter=uniquename eq 'CurrencyExchangeRates'"
     )
-    assert solutions[0]["version"] == "1.0.0.0"
+    assert solutions[0]["version"] == "2.0.2.10"
     assert {entry["name"] for entry in dataverse.rows("")} >= {"accounts"}

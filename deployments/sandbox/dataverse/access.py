@@ -8,6 +8,7 @@ from typing import Any
 from deployments.sandbox.dataverse import errors
 from deployments.sandbox.dataverse.annotations import Annotator
 from deployments.sandbox.dataverse.query import Reader
+from deployments.sandbox.dataverse.rights import Rights
 from deployments.sandbox.dataverse.rows import Context, Rows
 from deployments.sandbox.messages import Caller, Request, Response, encode
 from deployments.sandbox.odata.keys import Segment
@@ -24,13 +25,21 @@ class Access:
     """The steps shared by all requests for rows."""
 
     def __init__(
-        self, schema: Schema, store: Store, switches: Switches, rows: Rows, reader: Reader, root: str
+        self,
+        schema: Schema,
+        store: Store,
+        switches: Switches,
+        rows: Rows,
+        reader: Reader,
+        rights: Rights,
+        root: str,
     ) -> None:
         self.schema = schema
         self.store = store
         self.switches = switches
         self.rows = rows
         self.reader = reader
+        self.rights = rights
         self.root = root
 
     def check_path_key(self, spec: DataverseTable, step: Segment) -> None:
@@ -44,15 +53,23 @@ class Access:
                     f"({_FORBIDDEN.search(str(literal.value))[0]}).",  # type: ignore[index]
                 )
 
-    def find(self, request: Request, spec: DataverseTable, step: Segment) -> str | None:
+    def find(self, request: Request, spec: DataverseTable, step: Segment, verb: str) -> str | None:
+        """The row that a key names.
+
+        Raises:
+            ServiceFault: the caller's privilege doesn't reach it.
+        """
         row_id = self.rows.references.find(spec, step)
         if row_id is None:
             return None
         row = self.store.dataverse(spec.set).rows[row_id]
-        return row_id if self.reader.visible(spec, row, self.caller(request)) else None
+        if not self.reader.visible(spec, row, self.caller(request)):
+            return None
+        self.rights.check_row(verb, spec, row, self.caller(request))
+        return row_id
 
-    def row(self, request: Request, spec: DataverseTable, step: Segment) -> Row:
-        row_id = self.find(request, spec, step)
+    def row(self, request: Request, spec: DataverseTable, step: Segment, verb: str) -> Row:
+        row_id = self.find(request, spec, step, verb)
         if row_id is None:
             raise self.rows.references.nothing_there(spec, step)
         return self.store.dataverse(spec.set).rows[row_id]
@@ -64,13 +81,13 @@ class Access:
             raise errors.stale()
 
     def allow(self, request: Request, spec: DataverseTable, verb: str) -> None:
-        if not self.switches.denied:
-            return
-        caller = self.caller(request)
-        privilege = f"prv{verb}{spec.logical}"
-        denied = {name.lower() for name in self.switches.denied}
-        if caller.name == "application" and privilege.lower() in denied:
-            raise errors.no_privilege(privilege, caller.user_id)
+        self.rights.check(verb, spec, self.caller(request))
+
+    def written(self, request: Request, spec: DataverseTable) -> dict[str, Any]:
+        """The body of a write, whose lookups the caller may fill."""
+        body = request.json()
+        self.rights.check_lookups(spec, body, self.caller(request))
+        return body
 
     def annotator(
         self, spec: DataverseTable, preferences: dict[str, str], applied: list[str]

@@ -13,6 +13,8 @@ from deployments.sandbox.schema.model import DataverseTable
 
 PREFIX = "Microsoft.Dynamics.CRM."
 MESSAGES = frozenset({"CreateMultiple", "UpdateMultiple", "UpsertMultiple", "DeleteMultiple"})
+VERBS = {"CreateMultiple": ("Create",), "UpdateMultiple": ("Write",), "UpsertMultiple": ("Create", "Write")}
+"""Privileges that a message takes."""
 
 
 class Bulk:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployments.sandbox.dataverse import errors
+from deployments.sandbox.dataverse.rights import privilege, privilege_id, verbs
 from deployments.sandbox.dataverse.virtual import VirtualTables
 from deployments.sandbox.odata.expressions import Literal, Name, Node, Operation, SyntaxFault, parse
 from deployments.sandbox.odata.keys import Segment
@@ -51,8 +52,9 @@ class Definitions:
         found = self._tables.get(name)
         if found is None:
             found = self._tables[name] = self._describe(spec)
-        if not self._switches.alternate_keys:
-            keys = [{**key, "EntityKeyIndexStatus": "Failed"} for key in found["Keys"]]
+        status = self._switches.key_status(spec.set)
+        if status != "Active":
+            keys = [{**key, "EntityKeyIndexStatus": status} for key in found["Keys"]]
             return {**found, "Keys": keys}
         return found
 
@@ -144,6 +146,8 @@ class Definitions:
             "IsIntersect": False,
             "IsActivity": False,
             "HasChanged": None,
+            "IsDuplicateDetectionEnabled": _managed(spec.duplicate_detection, "canmodifyduplicatedetection"),
+            "Privileges": [_privilege(verb, spec) for verb in verbs(spec)],
             "DisplayName": _label(spec.logical),
             "Attributes": [self._attribute(spec, column) for column in spec.columns.values()],
             "Keys": [
@@ -273,6 +277,19 @@ def _option(column: Column, value: int, label: str) -> Document:
     if column.name == "statuscode":
         option["State"] = column.states[value]
     return option
+
+
+def _privilege(verb: str, spec: DataverseTable) -> Document:
+    name = privilege(verb, spec)
+    return {
+        "CanBeBasic": spec.user_owned,
+        "CanBeDeep": spec.user_owned,
+        "CanBeGlobal": True,
+        "CanBeLocal": spec.user_owned,
+        "Name": name,
+        "PrivilegeId": privilege_id(name),
+        "PrivilegeType": verb,
+    }
 
 
 def _id(text: str) -> str:

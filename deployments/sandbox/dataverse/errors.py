@@ -182,10 +182,21 @@ def aborted(message: str) -> ServiceFault:
     return fault(400, "0x80040265", message)
 
 
-def no_privilege(privilege: str, user_id: str) -> ServiceFault:
+def no_privilege(privilege: str, privilege_id: str, table: DataverseTable, user_id: str) -> ServiceFault:
     return fault(
         403,
         "0x80040220",
-        f"Principal user (Id={user_id}, type=8, roleCount=1, privilegeCount=100, accessMode=4) is missing "
-        f"{privilege} privilege",
+        f"Principal user (Id={user_id}, type=8, roleCount=1, privilegeCount=100, accessMode=4), is missing "
+        f"{privilege} privilege (Id={privilege_id}) on OTC={table.code} for entity '{table.logical}'. "
+        f"context.Caller={user_id}",
+    )
+
+
+def no_access(verb: str, table: DataverseTable, row_id: str, owner: str | None, user_id: str) -> ServiceFault:
+    """The privilege doesn't reach this row."""
+    return fault(
+        403,
+        "0x80048306",
+        f"SecLib::AccessCheckEx failed. Returned hr = -2147187962, ObjectID: {row_id}, OwnerId: {owner} and "
+        f"CallingUser: {user_id}. ObjectTypeCode: {table.code}, AccessRights: {verb}Access",
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from deployments.sandbox.dataverse import errors
+from deployments.sandbox.dataverse.fixed import fixed_id
 from deployments.sandbox.dataverse.query import Reader
 from deployments.sandbox.messages import Caller, Request, Response
 from deployments.sandbox.odata.keys import Segment
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from deployments.sandbox.dataverse.service import Dataverse
 
 NAMES = frozenset({"WhoAmI", "RetrieveVersion", "RetrieveCurrentOrganization", "RetrieveTotalRecordCount"})
-VERSION = "9.2.25093.00168"
 _COUNT = re.compile(r"aggregate\(\s*\$count\s+as\s+(\w+)\s*\)")
 
 
@@ -28,7 +28,7 @@ def call(name: str, step: Segment, request: Request, service: Dataverse) -> tupl
     """
     answer: dict[str, Callable[[], dict[str, Any]]] = {
         "WhoAmI": lambda: _who_am_i(request, service),
-        "RetrieveVersion": lambda: {"Version": VERSION},
+        "RetrieveVersion": lambda: {"Version": service.switches.dataverse_version},
         "RetrieveCurrentOrganization": lambda: _organization(service),
         "RetrieveTotalRecordCount": lambda: _record_count(step, service),
     }
@@ -45,12 +45,28 @@ def _who_am_i(request: Request, service: Dataverse) -> dict[str, Any]:
     }
 
 
+def of_user(name: str, user_id: str, request: Request, service: Dataverse) -> dict[str, Any]:
+    """Roles or privileges of a user."""
+    rights = service.rights
+    is_application = user_id == service.application.user_id
+    if name == "systemuserroles_association":
+        roles = service.switches.dataverse_roles if is_application else ["System Administrator"]
+        context = f"{service.root}/$metadata#roles"
+        return {
+            "@odata.context": context,
+            "value": [{"roleid": fixed_id(f"role {each}"), "name": each} for each in roles],
+        }
+    held = rights.held(service.virtual.specs().values(), limited=is_application)
+    context = f"{service.root}/$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
+    return {"@odata.context": context, "RolePrivileges": held}
+
+
 def _organization(service: Dataverse) -> dict[str, Any]:
     return {
         "Detail": {
             "OrganizationId": service.rows.organization_id,
             "FriendlyName": "sandbox",
-            "OrganizationVersion": VERSION,
+            "OrganizationVersion": service.switches.dataverse_version,
             "EnvironmentId": service.rows.organization_id,
             "UniqueName": "sandbox",
             "State": "Enabled",

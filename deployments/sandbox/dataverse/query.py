@@ -6,13 +6,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, unquote
 
 from deployments.sandbox.dataverse import errors
 from deployments.sandbox.dataverse.annotations import Annotator
+from deployments.sandbox.dataverse.rights import Rights
 from deployments.sandbox.dataverse.values import EDM
 from deployments.sandbox.folding import fold
 from deployments.sandbox.messages import Caller
@@ -134,8 +135,9 @@ class Shape:
 class Reader:
     """All reads of Dataverse rows."""
 
-    def __init__(self, schema: Schema, store: Store, switches: Switches, root: str) -> None:
+    def __init__(self, schema: Schema, store: Store, switches: Switches, rights: Rights, root: str) -> None:
         self.schema = schema
+        self.rights = rights
         self.store = store
         self.switches = switches
         self.root = root
@@ -239,11 +241,11 @@ class Reader:
         if caller.name != "application":
             return []
         if spec.external:
-            if not self.switches.hide_companies or "mserp_dataareaid" not in spec.columns:
+            limited = self.switches.hide_companies or self.switches.fno_user_companies
+            if not limited or "mserp_dataareaid" not in spec.columns:
                 return []
-            named = (f"mserp_dataareaid eq '{company}'" for company in self.switches.hide_companies)
-            found = self.predicate(spec, " or ".join(named), {})
-            return [] if found is None else [found]
+            reaches = cache(self.switches.reaches)
+            return [Predicate(lambda row: not reaches(row["mserp_dataareaid"]), lambda _: None)]
         if not self.switches.hide_rows:
             return []
         rules = [
@@ -270,7 +272,7 @@ class Reader:
             ServiceFault: a bad filter or order.
         """
         table = self.store.dataverse(spec.set)
-        hiding = self.hidden(spec, caller)
+        hiding = [*self.hidden(spec, caller), *self.rights.out_of_reach(spec, caller)]
         aliases = tuple((name, value) for name, value in options.items() if name.startswith("@"))
         key = (spec.set, filter_text, orderby, table.changes, aliases)
         foreign = "/" in f"{filter_text}{orderby}" or "_value" in (orderby or "")

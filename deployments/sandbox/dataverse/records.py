@@ -30,7 +30,7 @@ class Records:
 
     def retrieve(self, request: Request, spec: DataverseTable, step: Segment) -> Response:
         self._access.allow(request, spec, "Read")
-        row = self._access.row(request, spec, step)
+        row = self._access.row(request, spec, step, "Read")
         options, preferences = request.options(), request.preferences()
         check_options(options)
         condition = request.headers.get("if-none-match", "null")
@@ -56,13 +56,14 @@ class Records:
     def create(self, request: Request, spec: DataverseTable) -> Response:
         self._access.allow(request, spec, "Create")
         shape = self._written_shape(request, spec)
-        row_id = self.rows.create(spec.set, request.json(), self._access.context(request))
+        body = self._access.written(request, spec)
+        row_id = self.rows.create(spec.set, body, self._access.context(request))
         return self._written(request, spec, row_id, shape, created=True)
 
     def patch(self, request: Request, spec: DataverseTable, step: Segment) -> Response:
         self._access.allow(request, spec, "Write")
         shape = self._written_shape(request, spec)
-        found = self._access.find(request, spec, step)
+        found = self._access.find(request, spec, step, "Write")
         condition = request.headers.get("if-match")
         if request.headers.get("if-none-match") == "*" and found is not None:
             raise errors.duplicate_id(self.switches.duplicate_status)
@@ -72,13 +73,13 @@ class Records:
             self._access.check_version(spec, found, condition)
         if found is None:
             self._access.allow(request, spec, "Create")
-        body, context = request.json(), self._access.context(request)
+        body, context = self._access.written(request, spec), self._access.context(request)
         row_id, created = self.bulk.upsert(spec, f"{spec.set}({step.raw})", body, context)
         return self._written(request, spec, row_id, shape, created=created, key=f"{spec.set}({step.raw})")
 
     def delete(self, request: Request, spec: DataverseTable, step: Segment) -> Response:
         self._access.allow(request, spec, "Delete")
-        row_id = str(self._access.row(request, spec, step)[spec.id])
+        row_id = str(self._access.row(request, spec, step, "Delete")[spec.id])
         self._access.check_version(spec, row_id, request.headers.get("if-match"))
         mark = self.store.mark()
         try:
@@ -124,14 +125,15 @@ class Records:
     def property(
         self, request: Request, spec: DataverseTable, step: Segment, rest: tuple[Segment, ...]
     ) -> Response:
-        row = self._access.row(request, spec, step)
+        verb = "Read" if request.method == "GET" else "Write"
+        self._access.allow(request, spec, verb)
+        row = self._access.row(request, spec, step, verb)
         row_id, name = str(row[spec.id]), rest[0].name
         column = spec.columns.get(name)
         if column is not None and column.kind != "lookup" and len(rest) == 1:
             return self._single_property(request, spec, row, row_id, name)
         lookup, target = self.reader.navigation(spec, name)
         if len(rest) == 1 and request.method == "GET":
-            self._access.allow(request, spec, "Read")
             other = self.schema.dataverse[target]
             related = self.store.dataverse(target).rows.get(row[lookup.wire])
             if related is None:
@@ -139,7 +141,6 @@ class Records:
             shape = self.reader.shape(other, request.options().get("$select"))
             return self._represent(other, related, shape, 200)
         if len(rest) == 2 and rest[1].name == "$ref" and request.method in ("PUT", "DELETE"):
-            self._access.allow(request, spec, "Write")
             value = request.json().get("@odata.id") if request.method == "PUT" else None
             self.rows.update(spec.set, row_id, {f"{name}@odata.bind": value}, self._access.context(request))
             return Response(204)
@@ -149,13 +150,11 @@ class Records:
         self, request: Request, spec: DataverseTable, row: Row, row_id: str, name: str
     ) -> Response:
         if request.method == "GET":
-            self._access.allow(request, spec, "Read")
             if row[name] is None:
                 return Response(204)
             context = f"{self.root}/$metadata#{spec.set}({row_id})/{name}"
             return self._access.json({"@odata.context": context, "value": row[name]})
         if request.method in ("PUT", "DELETE"):
-            self._access.allow(request, spec, "Write")
             value = request.json().get("value") if request.method == "PUT" else None
             self.rows.update(spec.set, row_id, {name: value}, self._access.context(request))
             return Response(204)

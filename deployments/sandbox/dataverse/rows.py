@@ -278,7 +278,7 @@ class Rows:
         for column in compiled.required:
             if row[column.wire] is None:
                 raise errors.missing(column, spec)
-        if not self.switches.alternate_keys:
+        if self.switches.key_status(spec.set) != "Active":
             return
         for key, index in zip(spec.keys, compiled.table.unique, strict=True):
             holder = index.holder(row)

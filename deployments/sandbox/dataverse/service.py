@@ -7,16 +7,17 @@ import re
 from deployments.sandbox.batch import Batch
 from deployments.sandbox.dataverse import errors, functions
 from deployments.sandbox.dataverse.access import JSON, Access
-from deployments.sandbox.dataverse.bulk import MESSAGES, PREFIX, Bulk
+from deployments.sandbox.dataverse.bulk import MESSAGES, PREFIX, VERBS, Bulk
 from deployments.sandbox.dataverse.definitions import Definitions
 from deployments.sandbox.dataverse.document import csdl
 from deployments.sandbox.dataverse.query import Reader
 from deployments.sandbox.dataverse.records import Records
+from deployments.sandbox.dataverse.rights import Rights
 from deployments.sandbox.dataverse.rows import Rows
 from deployments.sandbox.dataverse.sets import Sets
 from deployments.sandbox.dataverse.tracking import Tracking
 from deployments.sandbox.dataverse.virtual import VirtualTables
-from deployments.sandbox.messages import BadJson, Request, Response, ServiceFault, encode
+from deployments.sandbox.messages import BadJson, Caller, Request, Response, ServiceFault, encode
 from deployments.sandbox.odata.expressions import SyntaxFault
 from deployments.sandbox.odata.keys import Segment, segments
 from deployments.sandbox.schema.model import DataverseTable, Schema
@@ -27,8 +28,9 @@ _ROOT = re.compile(r"/?api/data/v9\.[0-2](?=/|$)")
 
 
 NOT_IMITATED = frozenset(
-    {"RetrieveMetadataChanges", "BulkDelete", "Merge", "RetrievePrincipalAccess", "RetrieveUserPrivileges"}
+    {"RetrieveMetadataChanges", "BulkDelete", "Merge", "RetrievePrincipalAccess", "roles", "privileges"}
 )
+USER_PARTS = frozenset({"systemuserroles_association", f"{PREFIX}RetrieveUserPrivileges"})
 MAX_URL, MAX_URL_IN_BATCH = 32_768, 65_536
 
 
@@ -37,16 +39,27 @@ class Dataverse:
 
     Args:
         url: root of the environment, without a path.
+        application: whom the switches about privileges are for.
     """
 
-    def __init__(self, schema: Schema, store: Store, switches: Switches, rows: Rows, url: str) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        store: Store,
+        switches: Switches,
+        rows: Rows,
+        url: str,
+        application: Caller,
+    ) -> None:
+        self.application = application
         self.schema = schema
         self.store = store
         self.switches = switches
         self.rows = rows
         self.root = f"{url}/api/data/v9.2"
-        self.reader = Reader(schema, store, switches, self.root)
-        self.access = Access(schema, store, switches, rows, self.reader, self.root)
+        self.rights = Rights(schema, store, switches)
+        self.reader = Reader(schema, store, switches, self.rights, self.root)
+        self.access = Access(schema, store, switches, rows, self.reader, self.rights, self.root)
         self.tracking = Tracking(store, switches)
         self.bulk = Bulk(rows, self.root)
         self.sets = Sets(self.access, self.tracking)
@@ -150,6 +163,9 @@ class Dataverse:
             if request.method == "DELETE":
                 return self.records.delete(request, spec, first)
             raise errors.method_not_allowed(request.method)
+        if spec.set == "systemusers" and rest[0].name in USER_PARTS:
+            user = str(self.access.row(request, spec, first, "Read")[spec.id])
+            return self.access.json(functions.of_user(rest[0].name, user, request, self))
         return self.records.property(request, spec, first, rest)
 
     def _collection(self, request: Request, spec: DataverseTable, rest: tuple[Segment, ...]) -> Response:
@@ -165,7 +181,11 @@ class Dataverse:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX) in MESSAGES:
             if request.method != "POST":
                 raise errors.no_resource(request.url)
-            self.access.allow(request, spec, "Create")
-            context = self.access.context(request)
-            return self.bulk.run(name.removeprefix(PREFIX), spec, request.json(), context)
+            message = name.removeprefix(PREFIX)
+            for verb in VERBS.get(message, ()):
+                self.access.allow(request, spec, verb)
+            body = request.json()
+            for item in body.get("Targets") or () if self.switches.denied else ():
+                self.rights.check_lookups(spec, item, self.access.caller(request))
+            return self.bulk.run(message, spec, body, self.access.context(request))
         raise errors.unknown_segment(name)

@@ -44,10 +44,12 @@ class Sets:
         token = options.get("$deltatoken")
         if token is not None:
             self.tracking.check(spec, options)
+            self._access.rights.check_all("Read", spec, self._access.caller(request))
             return self._delta(request, spec, options, shape, token, size, annotator)
         tracked_from = self._tracked_from(options)
         if "odata.track-changes" in preferences or tracked_from is not None:
             self.tracking.check(spec, options)
+            self._access.rights.check_all("Read", spec, self._access.caller(request))
             applied.append("odata.track-changes")
             tracked_from = self.store.version if tracked_from is None else tracked_from
         caller = self._access.caller(request)

@@ -130,5 +130,9 @@ def stale(entity: FnoEntity) -> ServiceFault:
     )
 
 
+def no_privilege(entity: FnoEntity) -> ServiceFault:
+    return fault(403, f"Access denied: the user has no permission to {entity.label} ({entity.entity}).")
+
+
 def hidden_company(entity: FnoEntity, company: str) -> ServiceFault:
     return fault(403, f"Access denied to company '{company}' for {entity.label} ({entity.table}).")

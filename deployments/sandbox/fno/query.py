@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
@@ -110,13 +110,23 @@ class FnoReader:
         tests = [self._invalid(rule) for rule in self.switches.valid_only if rule["set"] == entity.set]
         if caller.name != "application":
             return tests
-        companies = {fold(company) for company in self.switches.hide_companies}
-        if companies and entity.company_specific:
-            tests.append(lambda row: row[COMPANY] in companies)
+        if entity.company_specific and (self.switches.hide_companies or self.switches.fno_user_companies):
+            reaches = cache(self.switches.reaches)
+            tests.append(lambda row: not reaches(row[COMPANY]))
         for rule in self.switches.hide_rows:
             if rule["side"] == "fno" and rule["set"] == entity.set:
                 tests.append(compile_filter(rule["filter"], _Dialect(entity, self.switches)).test)
         return tests
+
+    def passing(self, entity: FnoEntity, rows: Iterable[Row], text: str | None) -> list[Row]:
+        """Rows that are in no table, as far as they pass $filter.
+
+        Raises:
+            ServiceFault: a bad filter.
+        """
+        if not text or not text.strip():
+            return list(rows)
+        return list(filter(compile_filter(text, _Dialect(entity, self.switches)).test, rows))
 
     def _invalid(self, rule: Mapping[str, str]) -> Test:
         now = iso_seconds(int(self.store.clock() + self.switches.fno_clock_offset))

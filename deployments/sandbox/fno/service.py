@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from deployments.sandbox.fno import documents, errors
 from deployments.sandbox.fno.packages import Packages
 from deployments.sandbox.fno.query import MAX_PAGE, FnoReader, check_options
 from deployments.sandbox.fno.rows import COMPANY, FnoRows
+from deployments.sandbox.fno.users import Users
 from deployments.sandbox.folding import fold
 from deployments.sandbox.messages import BadJson, Caller, Request, Response, ServiceFault, encode
 from deployments.sandbox.odata.expressions import Literal, SyntaxFault
@@ -21,11 +23,7 @@ from deployments.sandbox.store.store import Store
 from deployments.sandbox.switches import Switches
 
 JSON = "application/json; odata.metadata=minimal"
-VERSIONS = {
-    "GetApplicationVersion": "10.0.40",
-    "GetPlatformBuildVersion": "7.0.7279.58",
-    "GetApplicationBuildVersion": "10.0.1935.5",
-}
+APPLICATION_BUILD = "10.0.1935.5"
 
 
 class Fno:
@@ -34,6 +32,7 @@ class Fno:
     Args:
         url: root of the environment, without a path.
         packages: exports.
+        callers: who may log in, by name.
     """
 
     def __init__(
@@ -44,6 +43,7 @@ class Fno:
         rows: FnoRows,
         url: str,
         packages: Packages,
+        callers: Mapping[str, Caller],
     ) -> None:
         self.schema = schema
         self.store = store
@@ -53,6 +53,7 @@ class Fno:
         self.packages = packages
         self.root = f"{url}/data"
         self.reader = FnoReader(schema, store, switches, self.root)
+        self.users = Users(self.reader, callers)
         self.batch = Batch(self.handle, store, limit=5000, dataverse=False, switches=switches)
 
     def handle(self, request: Request) -> Response:
@@ -96,7 +97,10 @@ class Fno:
             return self._action(request, first.name, rest)
         entity = self.schema.fno.get(first.name)
         if entity is None:
+            if first.name in self.users.sets:
+                return self._json(self.users.answer(request, steps))
             raise errors.no_route(f"{self.url}{request.url}")
+        self._allow(request, entity)
         if entity.read_only and request.method not in ("GET", "HEAD"):
             raise errors.read_only_entity(entity)
         if first.key is None:
@@ -107,11 +111,12 @@ class Fno:
 
     def _action(self, request: Request, group: str, rest: tuple[Segment, ...]) -> Response:
         name = rest[0].name.rpartition(".")[2] if rest else ""
-        if group == "DataManagementEntities" and name in VERSIONS:
+        version = self._versions().get(name) if group == "DataManagementEntities" else None
+        if version is not None:
             if request.method != "POST":
                 raise errors.method_not_allowed(request.method)
             context = f"{self.root}/$metadata#Edm.String"
-            return self._json({"@odata.context": context, "value": VERSIONS[name]})
+            return self._json({"@odata.context": context, "value": version})
         if group == "DataManagementDefinitionGroups":
             if rest:
                 if request.method != "POST":
@@ -124,6 +129,21 @@ class Fno:
                 context = f"{self.root}/$metadata#{group}"
                 return self._json({"@odata.context": context, "value": self.packages.listed()})
         raise errors.not_imitated(f"{group}/{name}")
+
+    def _versions(self) -> dict[str, str]:
+        return {
+            "GetApplicationVersion": self.switches.fno_application_version,
+            "GetPlatformBuildVersion": self.switches.fno_platform_version,
+            "GetApplicationBuildVersion": APPLICATION_BUILD,
+        }
+
+    def _allow(self, request: Request, entity: FnoEntity) -> None:
+        """Refuse the application what its user has no right to."""
+        switches = self.switches
+        if switches.fno_user_roles and entity.set not in switches.fno_denied:
+            return
+        if self._caller(request).name == "application":
+            raise errors.no_privilege(entity)
 
     def _metadata(self, request: Request) -> Response:
         try:
@@ -259,7 +279,7 @@ class Fno:
     def _check_company(self, entity: FnoEntity, company: str, caller: Caller) -> None:
         if not entity.company_specific or caller.name != "application":
             return
-        if fold(company) in {fold(hidden) for hidden in self.switches.hide_companies}:
+        if not self.switches.reaches(company):
             raise errors.hidden_company(entity, company)
 
     def _represent(

@@ -95,6 +95,7 @@ def _table(
         company=next((each.dataverse.company for each in maps if each.dataverse.company), ""),
         closes=about.get("closes", False),
         closed_with=about.get("closed_with", ""),
+        duplicate_detection=about.get("duplicate_detection", False),
     )
 
 

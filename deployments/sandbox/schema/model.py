@@ -86,6 +86,7 @@ class DataverseTable:
         closes: its rows can't be changed in any state but the first.
         closed_with: lookup to the row that closes its rows with itself.
         external: of a virtual table, the F&O entity behind it.
+        duplicate_detection: rules of duplicate detection may be published for it.
     """
 
     set: str
@@ -102,6 +103,7 @@ class DataverseTable:
     closes: bool = False
     closed_with: str = ""
     external: str = ""
+    duplicate_detection: bool = False
 
     def by_wire(self) -> dict[str, Column]:
         return {column.wire: column for column in self.columns.values()}
