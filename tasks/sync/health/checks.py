@@ -28,7 +28,6 @@ CHECKS: tuple[Check, ...] = (
     companies.CHOSEN,
     companies.IN_FNO,
     companies.IN_DATAVERSE,
-    companies.BOTH,
     solutions.CHECK,
     tables.TABLES,
     tables.KEYS,

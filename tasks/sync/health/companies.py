@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tasks.connectors import fno_environment
+from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.side import Row
 from tasks.sync.companies import CODE, OWNER, TABLE
 from tasks.sync.health.check import Check
@@ -32,8 +33,8 @@ def chosen(around: Surroundings) -> Iterator[Finding]:
 
 
 def in_fno(around: Surroundings) -> Iterator[Finding]:
-    """Chosen companies that F&O doesn't have."""
-    there = {code.lower() for code in _fno_codes(around)}
+    """Chosen companies that F&O doesn't have, and companies of Dataverse that it doesn't have either."""
+    there = {code.lower() for code in fno_environment.companies(around.live_fno.client)}
     for company in around.companies:
         if company not in there:
             yield Finding(
@@ -45,11 +46,25 @@ def in_fno(around: Surroundings) -> Iterator[Finding]:
                 f"none; there are {', '.join(sorted(there)) or 'none at all'}",
                 "correct DUALFLOW_COMPANIES, or make the legal entity in F&O",
             )
+    if around.dataverse is None or TABLE not in around.dataverse.sets():
+        return
+    codes = {str(row.get(CODE) or "").lower() for row in _dataverse_rows(around)}
+    extra = sorted(codes - there - set(around.companies) - {""})
+    if extra:
+        yield Finding(
+            "company_unmatched",
+            "note",
+            "dataverse",
+            ", ".join(extra),
+            "companies that F&O has too",
+            "not in F&O",
+            "nothing is synced for them; delete them if they are left over from a copy",
+        )
 
 
 def in_dataverse(around: Surroundings) -> Iterator[Finding]:
     """Chosen companies that Dataverse doesn't have, or has twice, or without name or owner."""
-    if TABLE not in around.tables() and TABLE not in around.live_dataverse.sets():
+    if TABLE not in around.live_dataverse.sets():
         return  # told with the tables
     rows = _dataverse_rows(around)
     codes = Counter(str(row.get(CODE) or "").lower() for row in rows)
@@ -123,40 +138,15 @@ def _rows(rows: list[Row], codes: Counter[str], scope: tuple[str, ...]) -> Itera
 
 
 def _dataverse_rows(around: Surroundings) -> list[Row]:
-    side = around.live_dataverse
+    return around.once("companies", lambda: _read(around.live_dataverse))
+
+
+def _read(side: DataverseSide) -> list[Row]:
     owner = [OWNER] if OWNER in side.table(TABLE).columns else []
     rows = [row for page in side.pages(TABLE, columns=[CODE, NAME, *owner]) for row in page]
     return [{**row, OWNER: row.get(f"_{OWNER}_value")} if owner else row for row in rows]
 
 
-def _fno_codes(around: Surroundings) -> list[str]:
-    return around.once("fno companies", lambda: fno_environment.companies(around.live_fno.client))
-
-
-def both(around: Surroundings) -> Iterator[Finding]:
-    """Companies of Dataverse that F&O doesn't have: left behind by a copy, or made by hand."""
-    if TABLE not in around.live_dataverse.sets():
-        return
-    there = {code.lower() for code in _fno_codes(around)}
-    extra = sorted(
-        {str(row.get(CODE) or "").lower() for row in _dataverse_rows(around)}
-        - there
-        - set(around.companies)
-        - {""}
-    )
-    if extra:
-        yield Finding(
-            "company_unmatched",
-            "note",
-            "dataverse",
-            ", ".join(extra),
-            "companies that F&O has too",
-            "not in F&O",
-            "nothing is synced for them; delete them if they are left over from a copy",
-        )
-
-
 CHOSEN = Check("company", "Companies in scope", chosen)
 IN_FNO = Check("company_fno", "Companies in F&O", in_fno, needs=("fno",))
 IN_DATAVERSE = Check("company", "Companies in Dataverse", in_dataverse, needs=("dataverse",))
-BOTH = Check("company_unmatched", "Companies of both sides", both, needs=("fno", "dataverse"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mappings.model import Map
 from tasks.connectors import dataverse_environment
 from tasks.connectors.dataverse_environment import DEPTHS, Description
+from tasks.sync.companies import TABLE
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
 from tasks.sync.health.surroundings import Surroundings
@@ -57,13 +58,9 @@ def _needed(around: Surroundings) -> dict[str, list[str]]:
         for kind in _kinds(each):
             if kind not in kinds:
                 kinds.append(kind)
-    pointed = {
-        table
-        for each in around.maps
-        if each.to_dataverse
-        for lookup in each.lookups.values()
-        for table in lookup.targets
-    }
+    writing = [each for each in around.maps if each.to_dataverse]
+    pointed = {table for each in writing for lookup in each.lookups.values() for table in lookup.targets}
+    pointed |= {TABLE for each in writing if each.company_specific}
     for name in pointed:
         out[name].append("AppendTo")
     return out
@@ -74,6 +71,8 @@ def _kinds(sync: Map) -> Iterator[str]:
         yield from ("Create", "Write")
         if sync.lookups or sync.company_specific:
             yield "Append"
+        if sync.company_specific or sync.owner:
+            yield "Assign"  # rows are owned by the team of their company
         if sync.delete.to_dataverse == "propagate" or sync.on_leave == "delete":
             yield "Delete"
 

@@ -77,8 +77,9 @@ _MEMBER = Cause(
 )
 _REGISTERED = Cause(
     "reach_registered",
-    "the client id among the registered applications",
-    "register the client id in F&O (System administration > Setup > Microsoft Entra ID applications) and map it to a user",
+    "the client id among the registered applications, and a user for it that is enabled",
+    "register the client id in F&O (System administration > Setup > Microsoft Entra ID applications) and map it to a user;"
+    " enable that user (System administration > Users)",
 )
 _DENIED = {
     "0x80072560": _MEMBER,

@@ -18,6 +18,7 @@ from tasks.connectors.fno_environment import FnoVersions
 from tasks.connectors.http import Client
 from tasks.connectors.side import SideName
 from tasks.state.store import Store
+from tasks.sync.companies import TABLE as COMPANIES
 from tasks.sync.settings import Settings
 
 Told = TypeVar("Told")
@@ -93,8 +94,9 @@ class Surroundings:
         )
 
     def wanted_tables(self) -> set[str]:
-        """Entity sets of the Dataverse tables that the chosen maps name."""
+        """Entity sets of the Dataverse tables that the chosen maps name, that of the companies included."""
         own = {each.dataverse.table for each in self.maps}
+        own |= {COMPANIES for each in self.maps if each.company_specific}
         return own | {
             table for each in self.maps for lookup in each.lookups.values() for table in lookup.targets
         }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mappings.model import Map
 from tasks.connectors import fno_environment
 from tasks.connectors.dataverse_environment import Description
+from tasks.sync.companies import TABLE as COMPANIES
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
 from tasks.sync.health.surroundings import Surroundings
@@ -24,6 +25,7 @@ def tables(around: Surroundings) -> Iterator[Finding]:
                 each.name
                 for each in around.maps
                 if any(name in lookup.targets for lookup in each.lookups.values())
+                or (name == COMPANIES and each.company_specific)
             )
             yield Finding(
                 "table_missing",
