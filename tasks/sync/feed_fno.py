@@ -25,15 +25,52 @@ def scan_fno(lanes: Sequence[Lane], lease: Lease) -> Poll:
     from one that was deleted.
     """
     poll = Poll(lanes[0].map.fno.set, "scan")
-    for scan in _compare(lanes, lease, poll):
-        missing = [
-            link
-            for link in scan.links
-            # a half link can't delete anything, but what it noted may never have come to be
-            if link.fno_key and link.id not in scan.seen
-        ]
-        name_missing(scan.lane, lease, missing, "fno", poll)
+    scans = _compare(lanes, lease, poll)
+    missing = [
+        # a half link can't delete anything, but what it noted may never have come to be
+        (scan.lane, [link for link in scan.links if link.fno_key and link.id not in scan.seen])
+        for scan in scans
+    ]
+    if any(scan.pages > 1 for scan in scans):
+        missing = name_moved(missing, lease)
+    for lane, links in missing:
+        name_missing(lane, lease, links, "fno", poll)
     return poll
+
+
+def name_moved(missing: Sequence[tuple[Lane, list[Link]]], lease: Lease) -> list[tuple[Lane, list[Link]]]:
+    """Look once more for the record ids of rows that a read of several pages did not find, and name those that are there.
+
+    Pages come in the order of the key: a row whose key is changed to one before the page already read is in none of them, and
+    nobody finds it by the key that it had.
+
+    Args:
+        missing: the lanes of one entity set, each with the links of its rows.
+        lease: of the feed or the lane.
+
+    Returns: those that this read did not find either.
+    """
+    lanes = [lane for lane, links in missing if any(link.fno_row for link in links)]
+    if not lanes:
+        return list(missing)
+    entity = lanes[0].map.fno
+    wanted = {link.fno_row for _, links in missing for link in links if link.fno_row}
+    there: dict[str | None, str] = {}
+    for page in lanes[0].fno.pages(
+        entity.set,
+        columns=entity.key,
+        filter=company_filter(lanes),
+        size=lanes[0].settings.fno_page_size,
+    ):
+        there |= {record: fno_name(entity.key, row) for row in page if (record := fno_row_id(row)) in wanted}
+    left = []
+    for lane, links in missing:
+        moved = [entry(lane, "fno", there[link.fno_row], "upsert") for link in links if link.fno_row in there]
+        if moved:
+            with lane.store.transaction(lease) as tx:
+                tx.put_inbox(moved)
+        left.append((lane, [link for link in links if link.fno_row not in there]))
+    return left
 
 
 def compare_fno(lanes: Sequence[Lane], lease: Lease, feed: str, expression: str) -> Poll:
@@ -59,6 +96,8 @@ def _compare(lanes: Sequence[Lane], lease: Lease, poll: Poll, expression: str = 
     ):
         lane.seams.failpoint("polled")
         poll.seen += len(page)
+        for scan in scans:
+            scan.pages += 1
         by_company = _by_company(page) if COMPANY_PROPERTY in lane.map.fno.key else {"": list(page)}
         for scan in scans:
             rows = by_company.get(scan.lane.company.casefold(), [])
@@ -84,11 +123,13 @@ class _Scan:
 
     Attributes:
         whole: all rows are read, so that a row that is not among them is gone.
+        pages: read so far.
     """
 
     def __init__(self, router: Router, *, whole: bool) -> None:
         self.lane = router.lane
         self.whole = whole
+        self.pages = 0
         self._router = router
         self.entries: list[InboxEntry] = []
         self.seen: set[int] = set()

@@ -19,7 +19,8 @@ from tasks.state.records import InboxEntry
 from tasks.sync.cases import Comparison
 from tasks.sync.delta import drain, halted
 from tasks.sync.engine import Engine
-from tasks.sync.feeds import entry, link_name
+from tasks.sync.feed_fno import name_moved
+from tasks.sync.feeds import LINK, entry, link_name
 from tasks.sync.finding import observer
 from tasks.sync.gather import gather
 from tasks.sync.lane import Lane
@@ -183,10 +184,22 @@ def _repair(lane: Lane, lease: Lease, listed: Listed) -> None:
     """Name the listed rows to the engine, and let it work them off."""
     for batch in listed.pages(lane.settings.page_size, lane.map.name, lane.company, FOUND):
         named = [each for own in _entries(lane, [difference for _, difference in batch]) for each in own]
+        named = _without_moved(lane, lease, named)
         with lane.store.transaction(lease) as tx:
             tx.put_inbox(named)
         lane.store.renew(lease)
     drain(lane, lease)
+
+
+def _without_moved(lane: Lane, lease: Lease, named: Sequence[InboxEntry]) -> list[InboxEntry]:
+    """The entries without those of rows that are not gone but have another key by now; these are named by that one."""
+    numbers = [int(each.row.removeprefix(LINK)) for each in named if each.kind == "missing"]
+    if not numbers:
+        return list(named)
+    with lane.store.read() as state:
+        links = state.links_of(numbers)
+    gone = {link_name(link) for _, left in name_moved([(lane, links)], lease) for link in left}
+    return [each for each in named if each.kind != "missing" or each.row in gone]
 
 
 def _work_off(

@@ -249,7 +249,11 @@ class One:
         words = [edit.values[name] for edit in last.values() if edit is not None]
         # a value that its own side's delete withdrew may have travelled before
         back = [self._withdrawn(side, name) for side in SIDES if last[side] is None]
-        if any(back):
+        # before a first connection, what stood there from the start is withdrawn with its row as well
+        start = not self.rules.connected and any(
+            last[side] is None and self.start[side] is not None for side in SIDES
+        )
+        if any(back) or start:
             words += [edit.values[name] for edit in back if edit is not None]
             words += starts
         if each.group and any(

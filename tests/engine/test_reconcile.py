@@ -167,3 +167,20 @@ def test_a_lane_that_never_ran_is_compared_and_not_repaired() -> None:
     (lane,) = [each for each in found.lanes if each.differences]
     assert "its initial sync isn't done" in lane.message
     assert (found.open, w.writes()) == (1, [])
+
+
+def test_a_row_whose_key_changes_while_it_is_compared_is_not_taken_for_deleted() -> None:
+    """It moves behind the reader: neither its old key nor its new one is in the pages."""
+    w = connected(accounts=5)
+    w.fno.page_size = 1
+    row, before = stored(w.in_fno("C4")), stored(w.in_dataverse("C4"))
+
+    def behind(kind: str) -> None:
+        if kind == "page" and w.fno.asked[1] is not None:
+            w.fno.before = lambda _: None
+            w.change(row, Account="A0")
+
+    w.fno.before = behind
+    found = run(w, maps=["Customers"], repair=True)
+    assert stored(w.in_dataverse("A0")).id == before.id
+    assert [kind for _, kind, _ in w.writes()] == ["update"] and found.open == 0

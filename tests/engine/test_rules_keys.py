@@ -194,6 +194,39 @@ def test_a_new_row_under_the_old_key_of_a_renamed_one(first: str) -> None:
     assert w.writes() == []
 
 
+@pytest.mark.parametrize("also", ["", "another"])
+def test_a_row_renamed_to_before_the_page_already_read_is_not_taken_for_deleted(also: str) -> None:
+    """A scan in the order of the key misses it under both keys; what it held in Dataverse alone would be lost."""
+    w = Trade()
+    for code in ("C1", "C5", "C9"):
+        w.customer(code, Name=code)
+    w.connect("Customers")
+    w.fno.page_size = 1
+    before = w.in_dataverse("C9")
+    assert before is not None
+    row, other = w.in_fno("C9"), w.in_fno("C5")
+    assert row is not None and other is not None
+    w.writes()
+    asked: list[str] = []
+
+    def behind(kind: str) -> None:
+        asked.append(kind)
+        if kind == "page" and asked.count("page") == 2:
+            w.change(row, Account="A0")
+            if also == "another":
+                w.remove(other)
+
+    w.fno.before = behind
+    w.sync("Customers")
+    w.fno.before = lambda _: None
+    w.sync("Customers")
+    renamed = w.in_dataverse("A0")
+    assert renamed is not None and renamed.id == before.id
+    assert (w.in_dataverse("C5") is None) is (also == "another")
+    kinds = [kind for _, kind, _ in w.writes()]
+    assert sorted(kinds) == (["delete", "update"] if also == "another" else ["update"])
+
+
 def test_a_rename_that_dataverse_refuses_is_listed_with_both_keys_and_nothing_is_deleted() -> None:
     w = Trade()
     row = w.customer("C1", Name="one")
