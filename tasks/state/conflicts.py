@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, delete, func, select, update
 
 from tasks.state.models import conflict, history
 from tasks.state.records import ConflictKind, ConflictRecord, ConflictStatus, HistoryEntry, Side
@@ -14,6 +14,14 @@ from tasks.state.session import Session
 _CONFLICT = tuple(ConflictRecord.__dataclass_fields__)
 _HISTORY = tuple(HistoryEntry.__dataclass_fields__)
 _TOP = 1 << 63
+_OPEN_KEYS = (
+    select(conflict.c.key)
+    .distinct()
+    .where(
+        *(conflict.c[name] == bindparam(f"of_{name}") for name in ("pair", "map", "company")),
+        conflict.c.status == "open",
+    )
+)
 
 
 class ConflictReads(Session):
@@ -36,6 +44,11 @@ class ConflictReads(Session):
         )
         rows = self._connection.execute(query.order_by(conflict.c.id.desc()).limit(limit))
         return [_conflict(*row) for row in rows]
+
+    def open_keys(self, pair: int, map: str, company: str) -> set[str]:
+        """Keys of a lane's rows about which a conflict waits for a person."""
+        found = self._found(_OPEN_KEYS, {"of_pair": pair, "of_map": map, "of_company": company})
+        return {key for (key,) in found}
 
     def open_conflicts(self, pair: int, map: str, company: str, keys: Iterable[str]) -> list[ConflictRecord]:
         """Conflicts of these rows that wait for a person."""

@@ -147,8 +147,11 @@ def _take_over_transactions(connection: Any, _: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writer = connection.get_execution_options().get("dualflow_writer", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    if connection.get_execution_options().get("dualflow_writer", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # nothing is locked yet, so nothing can fail: the driver is asked directly, as by the statements that follow
+        connection.connection.cursor().execute("BEGIN")
 
 
 def _prepare_file(path: Path) -> None:

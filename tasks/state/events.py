@@ -40,13 +40,13 @@ class EventReads(Session):
 
         One look into an index: a run may ask several times a second.
         """
-        rows = self._connection.execute(_TABLES, {"of_pair": pair})
+        rows = self._found(_TABLES, {"of_pair": pair})
         return {(side, table): (count, oldest) for side, table, count, oldest in rows}
 
     def take_events(self, pair: int, side: Side, table: str, limit: int) -> list[Event]:
         """The oldest events of a table; they stay until dropped."""
         named = {"of_pair": pair, "of_side": side, "of_table": table, "at_most": limit}
-        return [Event(*row) for row in self._connection.execute(_TAKE, named)]
+        return [Event(*row) for row in self._found(_TAKE, named)]
 
 
 class EventWrites(EventReads):

@@ -40,7 +40,7 @@ class InboxReads(Session):
     ) -> list[InboxEntry]:
         """The oldest entries of a lane, or the newest; they stay until dropped."""
         named = {"of_pair": pair, "of_map": map, "of_company": company, "at_most": limit}
-        rows = self._connection.execute(_NEWEST if newest else _OLDEST, named)
+        rows = self._found(_NEWEST if newest else _OLDEST, named)
         return [InboxEntry(*row) for row in rows]
 
     def count_inbox(self, pair: int, map: str | None = None, company: str | None = None) -> int:
@@ -59,7 +59,7 @@ class InboxReads(Session):
 
     def lanes_with_inbox(self, pair: int) -> dict[tuple[str, str], int]:
         """(map, company) → number of entries, for the lanes that have any."""
-        rows = self._connection.execute(_LANES, {"of_pair": pair})
+        rows = self._found(_LANES, {"of_pair": pair})
         return {(map_, company): count for map_, company, count in rows}
 
     def cursor(self, pair: int, side: Side, table: str, feed: str = "") -> Cursor | None:

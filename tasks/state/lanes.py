@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -20,10 +21,13 @@ _COLUMNS = tuple(LaneRecord.__dataclass_fields__)
 # built once: a feed is asked many times a second, and building a statement costs more than its answer
 _ALL = select(*(lane.c[name] for name in _COLUMNS)).where(lane.c.pair == bindparam("of_pair"))
 _ALL = _ALL.order_by(lane.c.map, lane.c.company)
-_OF_MAP = _ALL.where(lane.c.map == bindparam("of_map"))
-_OF_MAPS = _ALL.where(lane.c.map.in_(bindparam("of_maps", expanding=True)))
-_ONE = _OF_MAP.where(lane.c.company == bindparam("of_company"))
+_ONE = _ALL.where(lane.c.map == bindparam("of_map"), lane.c.company == bindparam("of_company"))
 _ONE_KEPT = _ONE.with_for_update()  # says nothing on SQLite, which has one writer at a time
+
+
+@cache
+def _of_maps(count: int) -> Select[Any]:
+    return _ALL.where(lane.c.map.in_([bindparam(f"map_{place}") for place in range(count)]))
 
 
 class LaneReads(Session):
@@ -38,9 +42,10 @@ class LaneReads(Session):
         """All lanes that ever ran, of some maps or (None) of all, by map and company."""
         if maps is None:
             return self._lanes(_ALL, of_pair=pair)
-        if len(maps) == 1:
-            return self._lanes(_OF_MAP, of_pair=pair, of_map=next(iter(maps)))
-        return self._lanes(_OF_MAPS, of_pair=pair, of_maps=sorted(maps))
+        if not maps:
+            return []
+        named = {f"map_{place}": name for place, name in enumerate(sorted(maps))}
+        return self._lanes(_of_maps(len(named)), of_pair=pair, **named)
 
     def layout_by_id(self, id: int) -> StoredLayout:
         """A layout that digests were stored with.

@@ -110,9 +110,8 @@ class LinkReads(Session):
 
     def _scopes(self, pair: int, **wanted: str) -> list[int]:
         """Numbers of the scopes with this map, company or table; without a table named, of all tables."""
-        return list(
-            self._connection.execute(_scopes_with(*wanted), {"of_pair": pair, **_named(wanted)}).scalars()
-        )
+        found = self._found(_scopes_with(*wanted), {"of_pair": pair, **_named(wanted)})
+        return [id_ for (id_,) in found]
 
     def _of_lane(self, pair: int, map: str, company: str, column: str, values: Iterable[str]) -> list[Link]:
         return self._of_scopes(self._scopes(pair, map=map, company=company), column, values)
@@ -120,8 +119,9 @@ class LinkReads(Session):
     def _of_scopes(self, scopes: Sequence[int], column: str, values: Iterable[str]) -> list[Link]:
         if not scopes:
             return []
-        query = _with_values(self._sqlite, column)
-        return self._links(query, {"scopes": scopes, "values": self._listed(table.c[column], values)})
+        query = _with_values(self._sqlite, column, len(scopes))
+        own = {f"scope_{place}": scope_id for place, scope_id in enumerate(scopes)}
+        return self._links(query, {**own, "values": self._listed(table.c[column], values)})
 
 
 # Statements of the questions that every batch asks: built once, since building costs more than asking
@@ -139,8 +139,8 @@ def _scopes_with(*names: str) -> Select[Any]:
 
 
 @cache
-def _with_values(sqlite: bool, column: str) -> Select[Any]:
-    own_scope = table.c.scope_id.in_(bindparam("scopes", expanding=True))
+def _with_values(sqlite: bool, column: str, scopes: int) -> Select[Any]:
+    own_scope = table.c.scope_id.in_([bindparam(f"scope_{place}") for place in range(scopes)])
     return _base().where(own_scope, among(sqlite, table.c[column], "values"))
 
 

@@ -139,7 +139,7 @@ class ParkedReads(Session):
 
     def releasable(self, pair: int, map: str, company: str) -> list[WaitingRow]:
         """Waiting rows of a lane whose parent is there now: on both sides, by a link of any map."""
-        rows = self._connection.execute(_RELEASABLE, {"of_pair": pair, "of_map": map, "of_company": company})
+        rows = self._found(_RELEASABLE, {"of_pair": pair, "of_map": map, "of_company": company})
         return [WaitingRow(*row) for row in rows]
 
     def lanes_with_due(self, pair: int, now: datetime) -> set[tuple[str, str]]:
@@ -163,7 +163,8 @@ class ParkedReads(Session):
     def any_listed(self, pair: int, map: str, company: str) -> bool:
         """Is any row of this lane parked or waiting?"""
         named = {"of_pair": pair, "of_map": map, "of_company": company}
-        return bool(self._connection.execute(_ANY_LISTED, named).scalar_one())
+        ((found,),) = self._found(_ANY_LISTED, named)
+        return bool(found)
 
     def _parked(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[ParkedRow]:
         query = select(*(parked.c[name] for name in _PARKED)).where(*conditions).order_by(parked.c.id)

@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 from tasks.state import models
 from tasks.state.columntypes import Blob, Name
+from tasks.state.prepared import prepared
 
 Values = tuple[Any, ...]
 
@@ -77,15 +78,14 @@ class Session:
     def _columns(self, query: Select[Any], values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """What a query finds, by column; no columns if it finds nothing.
 
-        Reads the driver's tuples and converts whole columns: a third of the time that a row object each takes.
+        The statement is one that is kept, as a module's own: its compiled form is.
         """
-        result = self._connection.execute(query, values)
-        rows = result.cursor.fetchall()
-        result.close()
-        if not rows:
-            return []
-        kinds = [column.type for column in query.selected_columns]
-        return list(_decoded(kinds, self._connection.dialect, zip(*rows, strict=True)))
+        ready = prepared(query, self._connection.dialect)
+        return ready.columns(ready.rows(self._connection, values))
+
+    def _found(self, query: Select[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """What a query finds, by row; the statement is one that is kept."""
+        return list(zip(*self._columns(query, values), strict=True))
 
     def _insert(
         self,
@@ -191,18 +191,6 @@ def _encoded(
     """The values of each column as the driver takes them."""
     for kind, values in zip(kinds, columns, strict=True):
         convert = kind.dialect_impl(dialect).bind_processor(dialect)
-        if convert is None or values.count(None) == len(values):
-            yield values
-        else:
-            yield [convert(value) for value in values]
-
-
-def _decoded(
-    kinds: Sequence[TypeEngine[Any]], dialect: Dialect, columns: Iterable[Sequence[Any]]
-) -> Iterable[Sequence[Any]]:
-    """The values of each column as records have them."""
-    for kind, values in zip(kinds, columns, strict=True):
-        convert = kind.dialect_impl(dialect).result_processor(dialect, None)
         if convert is None or values.count(None) == len(values):
             yield values
         else:

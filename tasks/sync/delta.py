@@ -115,6 +115,8 @@ def wake(lane: Lane, lease: Lease, but: Set[tuple[str, str]] = frozenset()) -> s
     Returns: (side, row) of those put back.
     """
     with lane.store.read() as state:
+        if not state.any_listed(lane.pair, lane.map.name, lane.company):
+            return set()
         waiting = state.releasable(lane.pair, lane.map.name, lane.company)
         due = state.due_parked(lane.pair, lane.map.name, lane.company, lane.seams.now())
     entries: dict[tuple[str, str], InboxEntry] = {

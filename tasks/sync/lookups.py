@@ -120,7 +120,7 @@ class Lookups:
             for id_, name in zip(ids, told[column], strict=True):
                 for each in _possible(destinations, name) if id_ else ():
                     asked.setdefault(each.source, set()).add(str(id_))
-        known = {source: self._keys_of(source, ids) for source, ids in asked.items()}
+        known = self._keys_behind(asked)
         found = Parents()
         for column, ids in pointed.items():
             destinations = self._destinations[column]
@@ -156,20 +156,28 @@ class Lookups:
                 out.append(((UNTRANSLATED + id_,) * len(self._pairs[column]), False))
         return out
 
-    def _keys_of(self, source: Source, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
+    def _keys_behind(self, asked: Mapping[Source, set[str]]) -> dict[Source, dict[str, tuple[Parts, bool]]]:
+        """Source → id → key values, and whether F&O has that row: by links first, and live what no link knows."""
         lane = self._lane
-        if not ids:
-            return {}
-        known: dict[str, tuple[Parts, bool]] = {}
+        known: dict[Source, dict[str, tuple[Parts, bool]]] = {source: {} for source in asked}
+        if not any(asked.values()):
+            return known
         with lane.store.read() as state:
-            for id_, links in state.parents_by_dataverse_id(lane.pair, source.table, list(ids)).items():
+            linked = {
+                source: state.parents_by_dataverse_id(lane.pair, source.table, list(ids))
+                for source, ids in asked.items()
+                if ids
+            }
+        for source, found in linked.items():
+            for id_, links in found.items():
                 for link in links:
                     if link.key_text is not None and link.map in source.maps:
-                        known[id_] = (tuple(link.key_text), link.fno_key is not None and link.state != "half")
+                        there = link.fno_key is not None and link.state != "half"
+                        known[source][id_] = (tuple(link.key_text), there)
                         break
-        unknown = [id_ for id_ in ids if id_ not in known]
-        for id_, values in self._read_keys(source, unknown).items():
-            known[id_] = (values, False)
+            unknown = [id_ for id_ in asked[source] if id_ not in known[source]]
+            for id_, values in self._read_keys(source, unknown).items():
+                known[source][id_] = (values, False)
         return known
 
     def _read_keys(self, source: Source, ids: Sequence[str]) -> dict[str, Parts]:
@@ -193,7 +201,7 @@ class Lookups:
             inner = self._sources.behind(source, head)
             refs = [row.get(f"_{head}_value") for _, row in rows]
             if head not in keys:
-                keys[head] = self._keys_of(inner, {ref for ref in refs if ref})
+                keys[head] = self._keys_behind({inner: {ref for ref in refs if ref}})[inner]
             place = inner.key.index(rest)
             columns.append(
                 [

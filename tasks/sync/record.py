@@ -255,8 +255,7 @@ class Recorder(Noting):
         """Close what was left open about rows that were judged anew and are not at odds any more."""
         lane = self._lane
         if self._open is None:
-            records = tx.conflicts(lane.pair, lane.map.name, lane.company, status="open")
-            self._open = {record.key for record in records}
+            self._open = tx.open_keys(lane.pair, lane.map.name, lane.company)
         if self._open:
             judged = {self._notes.key(case): i for i, case in enumerate(work.cases) if i not in results.again}
             work.open |= not_written(lane, work)

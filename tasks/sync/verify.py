@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -152,6 +152,9 @@ class _FreshLookups(Lookups):
     def __init__(self, lane: Lane) -> None:
         super().__init__(lane)
         self._known: dict[tuple[str, str], Parts] = {}
+
+    def _keys_behind(self, asked: Mapping[Source, set[str]]) -> dict[Source, dict[str, tuple[Parts, bool]]]:
+        return {source: self._keys_of(source, ids) for source, ids in asked.items()}
 
     def _keys_of(self, source: Source, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
         table = source.map.name

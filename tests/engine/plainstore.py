@@ -273,6 +273,9 @@ class PlainReader:
             and all(value is None or getattr(c, name) == value for name, value in wanted.items())
         ]
 
+    def open_keys(self, pair: int, map: str, company: str) -> set[str]:
+        return {c.key for c in self.conflicts(pair, map, company, status="open")}
+
     def choices(self, pair: int, map: str, company: str) -> list[ConflictRecord]:
         return [c for c in self.conflicts(pair, map, company, status="open") if c.choice]
 
