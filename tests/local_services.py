@@ -190,9 +190,27 @@ class Services:
             Refused: the service answered 400 or more.
         """
         request = {"side": side, "method": method, "path": path, "body": body, "headers": headers}
-        answer = self.admin("POST", "edits", {"requests": [request]})["answers"][0]
+        return self._answered(self.admin("POST", "edits", {"requests": [request]}), request)
+
+    def edit_and_follow(
+        self, side: Side, method: str, path: str, body: Mapping[str, Any] | None, since: int
+    ) -> list[dict[str, Any]]:
+        """One request as a user; returns the write log since an entry.
+
+        Raises:
+            Refused: the service answered 400 or more.
+        """
+        request = {"side": side, "method": method, "path": path, "body": body}
+        found = self.admin("POST", "edits", {"requests": [request], "since": since})
+        self._answered(found, request)
+        writes: list[dict[str, Any]] = found["writes"]
+        return writes
+
+    @staticmethod
+    def _answered(found: Mapping[str, Any], request: Mapping[str, Any]) -> Any:
+        answer = found["answers"][0]
         if answer["status"] >= 400:
-            raise Refused(f"{method} {path}: {answer['status']} {answer['body']}")
+            raise Refused(f"{request['method']} {request['path']}: {answer['status']} {answer['body']}")
         return answer["body"]
 
     def dump(self, side: Side, entity_set: str) -> list[Row]:

@@ -108,7 +108,11 @@ class Admin:
         return {"rows": count}
 
     def _post_edits(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
-        return {"answers": self._sandbox.edit(given["requests"])}
+        """Requests as a user; with `since` also what was written since that entry of the log, by whomever."""
+        answers = {"answers": self._sandbox.edit(given["requests"])}
+        if "since" in given:
+            answers |= self._get_writes({}, "", {"since": str(given["since"])})
+        return answers
 
     def _get_dump(self, given: dict[str, Any], rest: str, options: dict[str, str]) -> Any:
         side, _, name = rest.partition("/")

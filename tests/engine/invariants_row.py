@@ -41,11 +41,14 @@ class One:
     # I6: presence
 
     def _last_word(self, side: Side) -> bool:
-        """Does this side's user want the row? Who never deleted it wants it, once it is there."""
-        wanted = self.start[side] is not None or any(edit.side == side for edit in self.edits)
+        """Does this side's user want the row? Who did not delete it last wants it, once it is there.
+
+        A row that came back after a delete, and is edited again, is wanted again.
+        """
+        wanted = self.start[side] is not None
         for edit in self.edits:
-            if edit.side == side and edit.kind != "set":
-                wanted = edit.kind == "create"
+            if edit.side == side:
+                wanted = edit.kind != "delete"
         return wanted
 
     def deleted_at(self, side: Side) -> int:
@@ -97,8 +100,8 @@ class One:
                 yield "I6 the row is gone, though the map lets nobody delete it"
             return
         news = list(self._unseen(deleter))
-        # what had lost, on record, before the delete need not come back
-        must_stay = [edit for edit in news if not self._lost(edit)]
+        # what had lost, on record, before the delete need not come back, and who puts back what the deleter saw says nothing new
+        must_stay = [edit for edit in news if not self._lost(edit) and not self._put_back(edit, deleter)]
         if must_stay and not present:
             edit = must_stay[0]
             yield f"I6 the row is gone on both sides with {edit.side}'s {dict(edit.values)} that the deleter never saw"
@@ -144,6 +147,15 @@ class One:
             for c in self.conflicts
             for each in self.rules.fields
             if each.name in edit.values
+        )
+
+    def _put_back(self, edit: Edit, deleter: Side) -> bool:
+        """Does an edit say nothing that had not been visible to the deleter?"""
+        at = self.deleted_at(deleter)
+        seen = next((edit.seen for edit in self.edits if edit.at == at), {})
+        own = [each for each in self.rules.fields if each.name in edit.values and each.source != deleter]
+        return edit.kind == "set" and all(
+            each.forms(edit.values[each.name]) & set(seen.get(each.name, ())) for each in own
         )
 
     def _unseen(self, deleter: Side) -> Iterator[Edit]:

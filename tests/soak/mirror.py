@@ -116,7 +116,18 @@ class Mirror:
 
     def follow(self) -> None:
         """Take in what was written since."""
-        for write in self._services.writes(since=self._read):
+        self._take_all(self._services.writes(since=self._read))
+
+    def edit(self, side: Side, method: str, path: str, body: Mapping[str, Any] | None) -> None:
+        """A user's request, and all that was written until after it.
+
+        Raises:
+            Refused: the service refused it.
+        """
+        self._take_all(self._services.edit_and_follow(side, method, path, body, self._read))
+
+    def _take_all(self, writes: Iterable[Mapping[str, Any]]) -> None:
+        for write in writes:
             self._read = write["seq"]
             self._take(write)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hypothesis import strategies as st
@@ -79,6 +80,62 @@ def edits() -> st.SearchStrategy[Edit]:
         slot=st.integers(0, max(len(shape.slots) for shape in SHAPES) - 1),
         field=st.integers(0, max(len(shape.inputs) for shape in SHAPES) - 1),
         value=st.integers(0, 5),
+    )
+
+
+NARROW: tuple[Place, ...] = ("read", "diffed", "intent", "send", "written", "recorded")
+"""Places between the first read of a row and the last word about it."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Edits of one row on both sides, some of them in the midst of the run that brings the first one over.
+
+    Attributes:
+        before: done before the run.
+        after: done at the n-th time that it passes the place.
+    """
+
+    before: tuple[Edit, ...]
+    place: Place
+    nth: int
+    after: tuple[Edit, ...]
+
+
+def races() -> st.SearchStrategy[Race]:
+    """Edits of one row that meet: of one field or of several, deleted, made again, made on both sides."""
+
+    def edits_of_one(drawn: tuple[Edit, Sequence[tuple[str, Side, int]], int]) -> tuple[Edit, ...]:
+        first, others, _ = drawn
+        made = [first]
+        for kind, side, value in others:
+            made.append(replace(first, kind=kind, side=side, value=value))  # type: ignore[arg-type]
+        return tuple(made)
+
+    kinds = st.sampled_from(["set", "set", "set", "set", "delete", "delete", "create", "flip"])
+    other = st.tuples(kinds, st.sampled_from(SIDES), st.integers(0, 5))
+    whole = st.tuples(edits(), st.lists(other, min_size=1, max_size=3), st.just(0)).map(edits_of_one)
+
+    def cut(drawn: tuple[tuple[Edit, ...], int, Place, int]) -> Race:
+        made, at, place, nth = drawn
+        at = 1 + at % len(made)
+        return Race(made[:at], place, nth, made[at:])
+
+    return st.tuples(whole, st.integers(0, 2), st.sampled_from(NARROW), st.sampled_from([1, 1, 1, 2, 3])).map(
+        cut
+    )
+
+
+def crashes() -> st.SearchStrategy[Interference]:
+    """The process dies where there is something to lose."""
+    place = st.sampled_from([*NARROW, *NARROW, "commit", "request"])
+    return place.flatmap(
+        lambda place: st.builds(
+            Interference,
+            st.just(place),
+            st.integers(1, 4) if place in NARROW else st.integers(1, MOST[place]),
+            st.just("crash"),
+        )
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from tests.engine.rest import SIDES, Side
 from tests.integration.trading import of
-from tests.local_services import Refused, Services
+from tests.local_services import Refused
 from tests.soak.mirror import Mirror
 from tests.soak.shapes import BY_MAP, COMPANY, SHAPES, Input, Shape
 from tests.soak.steps import Edit
@@ -21,23 +21,22 @@ class Users:
         navigations: Dataverse lookup column → name under which it is bound, by table.
     """
 
-    def __init__(self, services: Services, mirror: Mirror, navigations: dict[str, dict[str, str]]) -> None:
-        self._services = services
+    def __init__(self, mirror: Mirror, navigations: dict[str, dict[str, str]]) -> None:
         self._mirror = mirror
         self._navigations = navigations
         self.made_up = 0
 
-    def edit(self, edit: Edit) -> str:
-        """Do it, if the service lets us; what was done in words, "" if nothing."""
+    def edit(self, edit: Edit) -> str | None:
+        """Do it, if the service lets us; what was done in words, "" if it was refused, None if there is nothing to be done."""
         shape = SHAPES[edit.map % len(SHAPES)]
         slot = edit.slot % len(shape.slots)
         found = self._mirror.find(edit.side, shape, slot)
         request = self._request(edit, shape, slot, found)
         if request is None:
-            return ""
+            return None
         method, path, body = request
         try:
-            self._services.edit(edit.side, method, path, body)
+            self._mirror.edit(edit.side, method, path, body)
         except Refused:
             return ""
         return f"{edit.side} {method} {path} {body or ''}"
