@@ -39,6 +39,14 @@ class DataverseUser:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """A team with the names of its roles."""
+
+    name: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A plug-in step: what runs when rows of a table are created, changed or deleted.
 
@@ -131,6 +139,28 @@ def _width(depth: str) -> int:
     return DEPTHS.index(depth) if depth in DEPTHS else -1
 
 
+def teams(client: Client, ids: Collection[str]) -> dict[str, Team]:
+    """Teams by id; those that don't exist are left out."""
+    targets = [
+        "teams?"
+        + query(
+            {
+                "$select": "teamid,name",
+                "$filter": " or ".join(f"teamid eq {id_}" for id_ in some),
+                "$expand": "teamroles_association($select=name)",
+            }
+        )
+        for some in _groups(ids)
+    ]
+    return {
+        str(row["teamid"]): Team(
+            str(row.get("name") or ""),
+            tuple(sorted(str(role["name"]) for role in row.get("teamroles_association") or ())),
+        )
+        for row in _each(client, targets)
+    }
+
+
 def solutions(client: Client) -> dict[str, str]:
     """Installed solutions: unique name → version."""
     rows = _rows(client, "solutions?$select=uniquename,version", "the list of solutions")
@@ -150,7 +180,6 @@ def steps(client: Client) -> list[Step]:
 
 def describe(client: Client, sets: Collection[str]) -> dict[str, Description]:
     """Tables by entity set; those that don't exist are left out."""
-    wanted = sorted(sets)
     targets = [
         "EntityDefinitions?"
         + query(
@@ -158,18 +187,26 @@ def describe(client: Client, sets: Collection[str]) -> dict[str, Description]:
                 "$select": "LogicalName,EntitySetName,ChangeTrackingEnabled,OwnershipType,TableType,"
                 "IsDuplicateDetectionEnabled,Privileges",
                 "$expand": "Keys($select=LogicalName,KeyAttributes,EntityKeyIndexStatus)",
-                "$filter": " or ".join(f"EntitySetName eq {text_literal(name)}" for name in names),
+                "$filter": " or ".join(f"EntitySetName eq {text_literal(name)}" for name in some),
             }
         )
-        for names in (wanted[at : at + _NAMES_A_QUESTION] for at in range(0, len(wanted), _NAMES_A_QUESTION))
+        for some in _groups(sets)
     ]
+    return {str(row["EntitySetName"]): _description(row) for row in _each(client, targets)}
+
+
+def _groups(names: Collection[str]) -> list[list[str]]:
+    """Names in groups that one filter can hold."""
+    wanted = sorted(names)
+    return [wanted[at : at + _NAMES_A_QUESTION] for at in range(0, len(wanted), _NAMES_A_QUESTION)]
+
+
+def _each(client: Client, targets: list[str]) -> Iterator[Row]:
+    """The rows of several reads, asked in one batch."""
     with ThreadPoolExecutor(1) as beside:
         parts = get_parts(client, beside, "metadata", targets, size=100)
-    found = {}
     for part, target in zip(parts, targets, strict=True):
-        for row in all_rows(client, "metadata", part, target):
-            found[str(row["EntitySetName"])] = _description(row)
-    return found
+        yield from all_rows(client, "metadata", part, target)
 
 
 def _one(client: Client, path: str, doing: str) -> Row:

@@ -25,7 +25,7 @@ def chosen(around: Surroundings) -> Iterator[Finding]:
             "error",
             "here",
             "DUALFLOW_COMPANIES",
-            f"companies for {len(specific)} maps",
+            f"companies for {len(specific)} company-specific map{'s' if len(specific) != 1 else ''}",
             "none",
             "set DUALFLOW_COMPANIES to the companies in scope, such as usmf,demf",
             maps=specific,
@@ -48,7 +48,7 @@ def in_fno(around: Surroundings) -> Iterator[Finding]:
             )
     if around.dataverse is None or TABLE not in around.dataverse.sets():
         return
-    codes = {str(row.get(CODE) or "").lower() for row in _dataverse_rows(around)}
+    codes = {str(row.get(CODE) or "").lower() for row in rows(around)}
     extra = sorted(codes - there - set(around.companies) - {""})
     if extra:
         yield Finding(
@@ -66,8 +66,8 @@ def in_dataverse(around: Surroundings) -> Iterator[Finding]:
     """Chosen companies that Dataverse doesn't have, or has twice, or without name or owner."""
     if TABLE not in around.live_dataverse.sets():
         return  # told with the tables
-    rows = _dataverse_rows(around)
-    codes = Counter(str(row.get(CODE) or "").lower() for row in rows)
+    found = rows(around)
+    codes = Counter(str(row.get(CODE) or "").lower() for row in found)
     makers = [each.name for each in around.maps if each.dataverse.table == TABLE and each.to_dataverse]
     for company in around.companies:
         if codes[company]:
@@ -93,10 +93,10 @@ def in_dataverse(around: Surroundings) -> Iterator[Finding]:
                 there,
                 "run the map 'Legal entities to cdm_companies' first, or make the company in Dataverse",
             )
-    yield from _rows(rows, codes, around.companies)
+    yield from _rows(found, codes, around.companies)
 
 
-def _rows(rows: list[Row], codes: Counter[str], scope: tuple[str, ...]) -> Iterator[Finding]:
+def _rows(known: list[Row], codes: Counter[str], scope: tuple[str, ...]) -> Iterator[Finding]:
     for code, count in sorted(codes.items()):
         if count > 1 and code in scope:
             yield Finding(
@@ -108,8 +108,8 @@ def _rows(rows: list[Row], codes: Counter[str], scope: tuple[str, ...]) -> Itera
                 f"{count} rows of {TABLE}",
                 "delete or rename all but the one that rows point to",
             )
-    names = Counter(str(row.get(NAME) or "").casefold() for row in rows)
-    for row in rows:
+    names = Counter(str(row.get(NAME) or "").casefold() for row in known)
+    for row in known:
         code = str(row.get(CODE) or "").lower()
         if code not in scope:
             continue
@@ -137,14 +137,15 @@ def _rows(rows: list[Row], codes: Counter[str], scope: tuple[str, ...]) -> Itera
             )
 
 
-def _dataverse_rows(around: Surroundings) -> list[Row]:
+def rows(around: Surroundings) -> list[Row]:
+    """Companies of Dataverse, with the id of the team that owns their rows where the table has such a column."""
     return around.once("companies", lambda: _read(around.live_dataverse))
 
 
 def _read(side: DataverseSide) -> list[Row]:
     owner = [OWNER] if OWNER in side.table(TABLE).columns else []
-    rows = [row for page in side.pages(TABLE, columns=[CODE, NAME, *owner]) for row in page]
-    return [{**row, OWNER: row.get(f"_{OWNER}_value")} if owner else row for row in rows]
+    found = [row for page in side.pages(TABLE, columns=[CODE, NAME, *owner]) for row in page]
+    return [{**row, OWNER: row.get(f"_{OWNER}_value")} if owner else row for row in found]
 
 
 CHOSEN = Check("company", "Companies in scope", chosen)

@@ -12,7 +12,7 @@ from mappings.errors import DualflowError
 from mappings.model import Map
 from tasks.sync.health.check import Check
 from tasks.sync.health.checks import CHECKS
-from tasks.sync.health.finding import Finding, Where, advice
+from tasks.sync.health.finding import Finding, Where
 from tasks.sync.health.reach import surroundings
 from tasks.sync.health.surroundings import Surroundings
 from tasks.sync.settings import Settings
@@ -80,7 +80,8 @@ class Examination:
         passed = sum(bool(each.passed_over) for each in self.looked)
         told = ", ".join(counts) or "nothing to complain about"
         tail = f"; {passed} checks could not be made" if passed else ""
-        return f"{len(self.looked) - passed} checks for {self.maps} maps: {told}{tail}"
+        maps = f"{self.maps} map{'s' if self.maps != 1 else ''}"
+        return f"{len(self.looked) - passed} checks for {maps}: {told}{tail}"
 
     def to_json(self) -> dict[str, Any]:
         """All of it, by name."""
@@ -152,7 +153,7 @@ def look(check: Check, around: Surroundings) -> Looked:
 
 def _failed(check: Check, error: Exception) -> Finding:
     if isinstance(error, DualflowError):
-        message, remedy = error.message, error.remedy or advice(error)
+        message, remedy = error.message, error.remedy
     else:
         message, remedy = f"{type(error).__name__}: {error}", ""
     side: Where = "dataverse" if "dataverse" in check.needs else "fno" if "fno" in check.needs else "here"
@@ -163,5 +164,5 @@ def _failed(check: Check, error: Exception) -> Finding:
         subject=check.title,
         expected="an answer to the questions of this check",
         found=message,
-        remedy=remedy or "see what the service says, and run the check again",
+        remedy=remedy or "see what the service says: may our user read this, and is the environment whole?",
     )

@@ -45,7 +45,7 @@ def feeds(around: Surroundings) -> Iterator[Finding]:
             "feed_scan",
             "note",
             "fno",
-            f"{len(scanned)} of {len(chosen)} entities",
+            f"{len(scanned)} of {len(chosen)} entity sets",
             "row versions of virtual tables, or data events",
             f"scans, with a lag of {TIMES['scan'].lag:.0f} s: {', '.join(scanned[:NAMED])}{more}",
             "for changes within seconds make the entities visible in Dataverse with change tracking (row versions), or have"

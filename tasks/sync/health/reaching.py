@@ -39,7 +39,6 @@ _LOGIN = {
         "an environment of this tenant at the address",
         "check {setting}: the login service knows no environment of this address in this tenant",
     ),
-    "certificate": Cause("reach_certificate", "a certificate that is trusted"),
     "token_unavailable": Cause(
         "reach_login", "an answer of the login service", "check DUALFLOW_AUTHORITY and the network"
     ),
@@ -139,11 +138,13 @@ def _why(around: Surroundings, side: SideName, trouble: Exception, said: Challen
         trouble = FatalError(f"{type(trouble).__name__}: {trouble}", code="unknown")
     where: Where = side
     code = trouble.code
-    if code in _LOGIN or code.startswith("AADSTS") or (code == "certificate" and "side" not in trouble.facts):
+    if code in _LOGIN or code.startswith("AADSTS"):
         # one that nobody answers for is unknown to Entra for that reason
         known = code != "AADSTS500011" or said.answered
         cause = _LOGIN.get(code, _OTHER_LOGIN) if known else _SERVICE["unreachable"]
         where = side if code == "AADSTS500011" else "here"
+    elif code == "certificate" and "side" not in trouble.facts:  # the login service's
+        cause, where = _SERVICE[code], "here"
     elif code == "access_denied":
         cause = _denied(side, str(trouble.facts.get("service_code") or ""), trouble.facts.get("status"))
     else:
@@ -158,7 +159,7 @@ def _why(around: Surroundings, side: SideName, trouble: Exception, said: Challen
         cause.expected,
         # ids of single requests to the login service tell nobody anything, and are never the same twice
         trouble.message.split(" Trace ID:")[0],
-        (cause.remedy or trouble.remedy or advice(trouble)).format(setting=setting),
+        (cause.remedy or trouble.remedy or advice(trouble)).replace("{setting}", setting),
     )
 
 
