@@ -174,6 +174,16 @@ class ParkedReads(Session):
 class ParkedWrites(ParkedReads):
     """Changes of parked and waiting rows."""
 
+    def parked_among(self, pair: int, map: str, company: str, names: Iterable[RowName]) -> set[RowName]:
+        """Which of these rows of a lane are parked."""
+        return {
+            (side, name)
+            for side, condition in self._named(parked, names)
+            for (name,) in self._connection.execute(
+                select(parked.c.row).where(_lane(parked, pair, map, company), condition)
+            )
+        }
+
     def park(self, rows: Sequence[ParkedRow]) -> None:
         """List rows that can't be written; one that is listed already keeps `first_at` and counts one attempt more.
 

@@ -242,3 +242,9 @@ def merge(
         to_dataverse = np.zeros_like(no_base)
         to_fno = np.zeros_like(no_base)
     return Merge(to_dataverse, to_fno, adopt, conflict, hold, no_base, drift, open_)
+
+
+def at_odds(fno: Digests, dataverse: Digests, base_fno: Digests, base_dataverse: Digests) -> Flags:
+    """Where the sides differ otherwise than both bases know it: what a service made of a value is no difference."""
+    settled = (fno == base_fno) & (dataverse == base_dataverse)
+    return np.asarray((fno != dataverse) & ~settled, dtype=bool)

@@ -17,6 +17,7 @@ from tasks.sync.diff import UNKNOWN, Decision
 from tasks.sync.engine import Engine
 from tasks.sync.finding import cases_of_key, key_parts, observer
 from tasks.sync.lane import Lane
+from tasks.sync.lookups import Elsewhere
 from tasks.sync.session import Session
 from tasks.transform.digests import shown_key
 
@@ -269,7 +270,7 @@ def _lookups(engine: Engine, work: Work, i: int) -> dict[str, str]:
             out[column] = f"{named}: there"
         elif found is None:
             out[column] = "empty"
-        elif hasattr(found, "table"):
+        elif isinstance(found, Elsewhere):
             out[column] = f"{named}: there, in {found.table}"
         else:
             out[column] = f"{named}: missing in {lane.map.lookups[column].targets[0]}"

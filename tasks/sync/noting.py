@@ -126,7 +126,8 @@ class Noting:
         if not work.conflicts:
             return []
         place = (lane.pair, lane.map.name, lane.company)
-        listed = {(each.side, each.row) for each in tx.parked(*place)} if tx.any_listed(*place) else set()
+        names = {name for case in work.cases for name in self._notes.names(case)}
+        listed = tx.parked_among(*place, names) if tx.any_listed(*place) else set()
         again = {
             self._notes.key(case)
             for case in work.cases

@@ -8,16 +8,15 @@ does about any change: by bases, policy, evidence and brake.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mappings.errors import DualflowError
 from tasks.state.leases import Lease
 from tasks.state.records import InboxEntry
-from tasks.sync.cases import Comparison
 from tasks.sync.delta import drain, halted
+from tasks.sync.diff import at_odds
 from tasks.sync.engine import Engine
 from tasks.sync.feed_fno import name_moved
 from tasks.sync.feeds import LINK, entry, link_name
@@ -150,7 +149,7 @@ def _compare(session: Session, lane: Lane, listed: Listed, *, repair: bool) -> C
     if repair and any(fate == "found" for _, fate in listed.count(*place)):
         message = _refused(lane)
         if not message:
-            with _leased(session, lane) as lease:
+            with session.leased(lane.name, wait=session.settings.lease_seconds) as lease:
                 _repair(lane, lease, listed)
     kinds = listed.count(*place)
     return Compared(
@@ -175,7 +174,7 @@ def _refused(lane: Lane) -> str:
         record = state.lane(lane.pair, lane.map.name, lane.company)
     if record.initial != "done":
         return "not repaired: its initial sync isn't done → dualflow sync initial"
-    if halted(record) or record.state == "error":
+    if halted(record):
         return f"not repaired: it is {record.state}: {record.reason}".rstrip(": ")
     return ""
 
@@ -226,14 +225,10 @@ def _look_again(before: Compared, lane: Lane, listed: Listed) -> Compared:
         listed.settle(agreed, "repaired")
         listed.settle({number for number, _ in batch} - agreed, "left")
     kinds = listed.count(*place)
-    count = {
+    of_fate = {
         fate: sum(number for (_, of), number in kinds.items() if of == fate) for fate in ("repaired", "left")
     }
-    return Compared(**{**_plain(before), **count})
-
-
-def _plain(found: Compared) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in Compared.__dataclass_fields__}
+    return replace(before, repaired=of_fate["repaired"], left=of_fate["left"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +264,8 @@ def _look(engine: Engine, batch: Sequence[tuple[int, Difference]]) -> _Looked:
             case.dataverse is None or not comparison.in_dataverse[i]
         )
         same = both and not case.disputed and bool((comparison.fno[i] == comparison.dataverse[i]).all())
-        known = both and _known(comparison, i)
+        bases = comparison.base_fno[i], comparison.base_dataverse[i]
+        known = both and not at_odds(comparison.fno[i], comparison.dataverse[i], *bases).any()
         # what left the filter is let go by the map's own rule, and no difference
         let_go = case.link is not None and case.link.state == "detached"
         if not (same or outside or known or let_go):
@@ -280,15 +276,6 @@ def _look(engine: Engine, batch: Sequence[tuple[int, Difference]]) -> _Looked:
                     {number: replace(listed[number], kind="duplicate", fields=()) for number in numbers}
                 )
     return _Looked(set(listed) - doubtful, doubles)
-
-
-def _known(comparison: Comparison, i: int) -> bool:
-    """Do the sides differ only as both bases know it: by what a service made of a value?"""
-    differ = comparison.fno[i] != comparison.dataverse[i]
-    settled = (comparison.fno[i] == comparison.base_fno[i]) & (
-        comparison.dataverse[i] == comparison.base_dataverse[i]
-    )
-    return bool((~differ | settled).all())
 
 
 def _entries(lane: Lane, page: Sequence[Difference]) -> list[list[InboxEntry]]:
@@ -308,9 +295,3 @@ def _entries(lane: Lane, page: Sequence[Difference]) -> list[list[InboxEntry]]:
             named.append(entry(lane, "dataverse", each.dataverse, "upsert"))
         out.append(named)
     return out
-
-
-@contextmanager
-def _leased(session: Session, lane: Lane) -> Iterator[Lease]:
-    with session.leased(lane.name, wait=session.settings.lease_seconds) as lease:
-        yield lease

@@ -23,7 +23,7 @@ from tasks.sync.cases import fno_name
 from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.destinations import Parts, Source
-from tasks.sync.diff import Digests
+from tasks.sync.diff import Digests, at_odds
 from tasks.sync.feeds import company_filter
 from tasks.sync.intents import Layouts, pack, unpack
 from tasks.sync.lane import Lane
@@ -326,9 +326,7 @@ def _judge(lane: Lane, suspects: Sequence[Suspect], found: Verification, note: N
         links = state.links_by_key(lane.pair, lane.map.name, lane.company, [each.key for each in suspects])
     bases_fno, bases_dataverse = Layouts(lane).bases([links.get(each.key) for each in suspects])
     for each, base_fno, base_dataverse in zip(suspects, bases_fno, bases_dataverse, strict=True):
-        differ = each.fno != each.dataverse
-        known = differ & (each.fno == base_fno) & (each.dataverse == base_dataverse)
-        rest = differ & ~known
+        rest = at_odds(each.fno, each.dataverse, base_fno, base_dataverse)
         if not rest.any():
             found.normalized += 1
             continue

@@ -438,6 +438,11 @@ class PlainTransaction(PlainReader):
 
     # parked and waiting
 
+    def parked_among(
+        self, pair: int, map: str, company: str, names: Iterable[tuple[str, str]]
+    ) -> set[tuple[str, str]]:
+        return {name for name in names if (map, company, *name) in self.t.parked}
+
     def park(self, rows: Sequence[ParkedRow]) -> None:
         now = self._now()
         for row in {_row(row): row for row in rows}.values():
