@@ -299,13 +299,14 @@ class Results:
                 "base_dataverse": None if same or not known else pack(base_dataverse),
                 "layout_id": lane.layout_id,
             }
-            if case.fno is not None and (i, "fno") not in self._written:
+            if case.fno is not None:
+                # an update of ours leaves the key alone: what was read before it still holds
                 address = lane.fno_address(case.fno)
                 if link.id and (link.key is None or link.fno_key != address):
                     changes |= self._renamed(i)
                 changes["fno_key"] = address
                 changes["fno_row"] = fno_row_id(case.fno) or link.fno_row
-                changes["raw_fno"] = raw_of[i] if settled else None
+                changes["raw_fno"] = raw_of[i] if settled and (i, "fno") not in self._written else None
             elif not settled:
                 changes["raw_fno"] = None
             if case.dataverse is not None and (i, "dataverse") not in self._written:

@@ -146,3 +146,25 @@ def test_renaming_a_parent_of_a_thousand_children_is_one_write() -> None:
         w.sync(*order)
     assert w.writes() == [("new_groups", "update", {"new_groupid_": "NEW"})]
     assert w.waiting() == [] and w.parked() == [] and w.lane_state("Customers") == "running"
+
+
+@pytest.mark.parametrize("order", [("Groups", "Customers"), ("Customers", "Groups")])
+def test_a_parent_renamed_in_fno_and_edited_in_dataverse_is_followed_at_once(order: tuple[str, str]) -> None:
+    """Both sides of the parent are written in one batch; who names it is not written at all, and nothing is recorded about it."""
+    w = Trade()
+    group = w.group("OLD", "Retail")
+    for n in range(3):
+        w.customer(f"C{n}", GroupId="OLD")
+    w.connect()
+    w.writes()
+    there = w.in_dataverse("OLD", table="new_groups")
+    assert there is not None
+    w.change(there, new_name="Dataverse says")
+    w.change(group, GroupId="NEW")
+    for row in list(w.fno_memory.of("Customers").values()):
+        w.change(row, GroupId="NEW")
+    w.sync(*order)
+    w.sync(*order)
+    assert sorted(table for table, _, _ in w.writes()) == ["Groups", "new_groups"]
+    assert there.values["new_groupid_"] == "NEW" and group.values["Name"] == "Dataverse says"
+    assert w.conflicts() == [] and w.waiting() == [] and w.parked() == []
