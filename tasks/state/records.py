@@ -90,7 +90,7 @@ class Link:
             field pair of the layout, 0 = unknown; `base_dataverse` None = as `base_fno`.
         intent_fno, intent_dataverse: digests of a write to that side which is not recorded yet; opaque here.
         raw_fno, raw_dataverse: digest of the raw row (signed 64 bit) when every unit was last settled.
-        kept: unit → how often it was written without anybody's change.
+        kept: counts of what was written and did not stay; `tasks.sync.kept` says how.
         key_text: stored spelling of the key parts.
         confirmed_at: when both sides were last seen.
     """

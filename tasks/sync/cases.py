@@ -36,6 +36,7 @@ class Case:
         adopted: Sides whose row stood outside the map's filter and is taken over: it gets the map's constants.
         attempts: How often this case was sent back to be read again in this drain.
         refusals: How often a create of this case was refused in this drain.
+        doubted: A write was refused because a row that it names is gone: they are looked at before they are named again.
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
         rival: Name of another row of the same side that has this row's key, and was there first.
         claims: How many rows of the other side claim this row's key, where several do.
@@ -57,6 +58,7 @@ class Case:
     adopted: set[SideName] = field(default_factory=set)
     attempts: int = 0
     refusals: int = 0
+    doubted: bool = False
     moved: set[SideName] = field(default_factory=set)
     rival: str = ""
     claims: int = 0

@@ -24,12 +24,12 @@ class Creates(Parts):
 
     def creates_to_dataverse(self, work: Work, at: Sequence[int], chosen: Sequence[str | None]) -> None:
         """Whole new rows for Dataverse; `chosen` are ids noted by an earlier, unfinished attempt."""
-        lane, comparison = self._lane, work.comparison
+        lane = self._lane
         rows = [there(work.cases[i].fno) for i in at]
         bodies = payload.to_dataverse(lane.layout, rows, create=True)
         flowing = lane.directions.pair_to_dataverse
         columns = [c for c in self._lookups.columns if flowing[self._lookups.pairs_of(c)].any()]
-        bound = self.bind(comparison, at, columns)
+        bound = self._bind_rows(work, at, columns)
         # a lookup that names nobody in the whole page needs no look at each row
         columns = [c for c in columns if any(bound[c])]
         common = self._dataverse_stamp()

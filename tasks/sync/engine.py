@@ -34,6 +34,7 @@ from tasks.sync.policy import Policy
 from tasks.sync.record import Recorder
 from tasks.sync.sending import Sending
 from tasks.sync.sends import Sends
+from tasks.sync.turns import going_round
 from tasks.transform.canonical import canonical_fno
 from tasks.transform.digests import key_text
 
@@ -258,6 +259,10 @@ class Engine(Sending):
                     found.to_dataverse[place, unit] = found.to_fno[place, unit] = False
                     found.drift[place, unit], found.open[place, unit] = False, True
                     self.notes.park_not_kept(work, i, unit)
+            for unit in going_round(self.lane, work, i, found, place):
+                found.to_dataverse[place, unit] = found.to_fno[place, unit] = False
+                found.open[place, unit] = True
+                self.notes.park_turning(work, i, unit)
 
     # recorded
 

@@ -8,7 +8,7 @@ page and a parent made a second ago is seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from tasks.connectors.side import Row
@@ -41,10 +41,12 @@ class MissingParent:
     Attributes:
         values: the key that it was looked for by, in the order of the first table's key.
         places: where it was looked for, each as (table, company, folded key, map whose row is meant; "" = any); one will do.
+        gone: a link names its row, which Dataverse has no more.
     """
 
     values: Parts
     places: tuple[tuple[str, str, str, str], ...]
+    gone: bool = False
 
     def __str__(self) -> str:
         tables = dict.fromkeys(table for table, _, _, _ in self.places)
@@ -240,6 +242,33 @@ class Lookups:
                     known[values] = self.missing(column, values)
             out[column] = [known.get(values) for values in of_column]
         return out
+
+    def alive(self, column: str, keys: Sequence[Parts], bound: Sequence[Bound]) -> list[Bound]:
+        """What was bound, as Dataverse has it now: a row that is gone is looked for by its key, and missing where nothing has it.
+
+        Args:
+            keys: what the pairs of the lookup say, for each that was bound.
+        """
+        lane, first = self._lane, self.tables_of(column)[0]
+        places = [
+            (parent.table, parent.id) if isinstance(parent, Elsewhere) else (first, parent)
+            for parent in bound
+            if isinstance(parent, (str, Elsewhere))
+        ]
+        there: set[tuple[str, str]] = set()
+        for table in {table for table, _ in places}:
+            ids = sorted({id_ for of, id_ in places if of == table})
+            rows = lane.dataverse.read(table, ids, [lane.dataverse.table(table).id_column])
+            there |= {(table, id_) for id_, row in zip(ids, rows, strict=True) if row is not None}
+        named = iter(places)
+        gone = [isinstance(parent, (str, Elsewhere)) and next(named) not in there for parent in bound]
+        open_: dict[Parts, Bound] = {key: None for key, lost in zip(keys, gone, strict=True) if lost}
+        if open_:
+            self._resolve({column: open_}, self._find_ids)
+        return [
+            (open_[key] or replace(self.missing(column, key), gone=True)) if lost else parent
+            for key, lost, parent in zip(keys, gone, bound, strict=True)
+        ]
 
     def _resolve(
         self,

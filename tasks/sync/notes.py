@@ -20,6 +20,7 @@ from tasks.state.records import (
 from tasks.sync.cases import Work
 from tasks.sync.choices import met
 from tasks.sync.diff import Flags, Merge
+from tasks.sync.kept import MOST_TURNS
 from tasks.sync.lane import Lane
 from tasks.sync.listing import Listing
 from tasks.sync.lookups import MissingParent
@@ -55,6 +56,19 @@ class Notes(Listing):
             for table, company, key, map_ in parent.places
         ]
         lane.counts.count(waiting=1)
+
+    def park_parent_gone(self, work: Work, i: int, unit: int, parent: MissingParent) -> None:
+        """A row that names another one which a link knows, but Dataverse has no more."""
+        fields = ", ".join(self.fields([unit]))
+        self.park(
+            work,
+            i,
+            "parent_gone",
+            f"{self._about(work, i)}: {fields} names {parent}, which is gone from Dataverse while F&O still has it",
+            "make that row again in Dataverse, or delete it in F&O too (`dualflow parked list` says what keeps it there), or let"
+            " this row name another one; it is tried again by itself",
+            field=fields,
+        )
 
     # conflicts
 
@@ -147,6 +161,21 @@ class Notes(Listing):
             "not_kept",
             f"{self._about(work, i)}: {', '.join(fields)} was set right three times within a day and did not stay",
             "look for a plug-in or process that sets this field, or take the field pair out of the map",
+            field=", ".join(fields),
+        )
+
+    def park_turning(self, work: Work, i: int, unit: int) -> None:
+        """Both sides set a field back to their own value, as often as it gets the other's."""
+        fields = self.fields([unit])
+        self.conflict(work, i, "not_kept", [unit], "", status="open", unit=fields[0])
+        self.park(
+            work,
+            i,
+            "not_kept",
+            f"{self._about(work, i)}: {', '.join(fields)} went back and forth between the same two values {MOST_TURNS} times within"
+            " an hour: each side sets its own again when it gets the other's",
+            "look for a plug-in or flow in Dataverse and for a rule in F&O that set this field, and stop one of them, or let the"
+            " field pair flow one way; another value set on either side flows at once",
             field=", ".join(fields),
         )
 

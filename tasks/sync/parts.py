@@ -69,6 +69,18 @@ class Parts:
         }
         return self._lookups.bind(texts, columns)
 
+    def _bind_rows(self, work: Work, at: Sequence[int], columns: Sequence[str]) -> dict[str, list[Bound]]:
+        """Ids behind the lookups of F&O rows that are about to be written; looked at where Dataverse said that one is gone."""
+        bound = self.bind(work.comparison, at, columns)
+        doubted = [place for place, i in enumerate(at) if work.cases[i].doubted]
+        for column in columns if doubted else ():
+            own = self._lookups.pairs_of(column)
+            keys = [tuple(work.comparison.texts_fno[at[place], own].tolist()) for place in doubted]
+            alive = self._lookups.alive(column, keys, [bound[column][place] for place in doubted])
+            for place, parent in zip(doubted, alive, strict=True):
+                bound[column][place] = parent
+        return bound
+
     def _references_of(self, column: str) -> list[_Reference]:
         """How a lookup is bound to each of the tables that it may point at.
 
@@ -152,10 +164,13 @@ class Parts:
                 if create and self._skip[column]:
                     lane.counts.count(out_of_scope=1)
                     return False
-                self._notes.wait(
-                    work, i, self._units_of_column[column], parent, whole=create and self._wait[column]
-                )
-                if create and self._wait[column]:
+                whole = create and self._wait[column]
+                if parent.gone:
+                    # its link would wake who waits for it, over and over
+                    self._notes.park_parent_gone(work, i, self._units_of_column[column], parent)
+                else:
+                    self._notes.wait(work, i, self._units_of_column[column], parent, whole=whole)
+                if whole:
                     return False
                 pairs[own] = False
                 # the unit stays together: what shares it waits with it

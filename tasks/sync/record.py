@@ -30,6 +30,9 @@ from tasks.sync.notes import Notes
 from tasks.sync.noting import Noting
 from tasks.sync.overwritten import record_overwritten
 from tasks.sync.results import Results
+from tasks.sync.turns import count_turns
+
+NOT_FOUND = 404
 
 
 class Recorder(Noting):
@@ -126,11 +129,15 @@ class Recorder(Noting):
             self._notes.history(work, i, kind, send.side, send.pairs)
             self._lane.counts.count(**{f"{kind}d_{send.side}": 1})
         elif outcome.status == "refused":
-            retry = kind == "create" and work.cases[i].refusals == 0
-            work.cases[i].refusals += 1
+            case = work.cases[i]
+            names_gone = send.side == "dataverse" and not case.doubted and _says_gone(outcome)
+            case.doubted |= names_gone
+            retry = names_gone or (kind == "create" and case.refusals == 0)
+            case.refusals += 1
             results.not_written(send, unlink=kind == "create" and not retry)
             if retry:
                 # "already exists" can't be told from the text: look by key and let the diff decide
+                # nor does anybody say which of the rows that it names is gone
                 results.again.add(i)
             else:
                 self._notes.park_refused(work, i, send.side, kind, outcome.error)
@@ -169,7 +176,7 @@ class Recorder(Noting):
             results.again.add(i)
 
     def _count_kept(self, work: Work, results: Results, send: Send) -> None:
-        """Count the repairs of units that somebody changes only at their target."""
+        """Count the repairs of units that somebody changes only at their target, and the turns of those that flow both ways."""
         if work.merges is None or send.case not in results.place_of:
             return
         place = results.place_of[send.case]
@@ -182,7 +189,9 @@ class Recorder(Noting):
         kept = repaired(
             link.kept, np.flatnonzero(drift & sent).tolist(), np.flatnonzero(sent & ~drift).tolist(), now
         )
-        results.links[send.case] = replace(link, kept=kept)
+        own = (work.merges.to_dataverse if send.side == "dataverse" else work.merges.to_fno)[place]
+        turns = count_turns(self._lane, work, send, own & ~drift, kept, now)
+        results.links[send.case] = replace(link, kept=turns)
 
     def _store(self, work: Work, results: Results) -> None:
         try:
@@ -285,3 +294,8 @@ class Recorder(Noting):
         for case in cases:
             if case.link is not None:
                 case.link = links.get(case.link.id)
+
+
+def _says_gone(outcome: Outcome) -> bool:
+    """Does Dataverse miss a row? In a refusal that is one which the written row names: its own would be absent."""
+    return outcome.error is not None and outcome.error.status == NOT_FOUND

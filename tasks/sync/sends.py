@@ -66,7 +66,7 @@ class Sends(Creates):
         self._updates_to_fno(work, at, merge.to_fno)
 
     def _updates_to_dataverse(self, work: Work, at: Sequence[int], units: Flags) -> None:
-        lane, comparison = self._lane, work.comparison
+        lane = self._lane
         places = [
             place
             for place in range(len(at))
@@ -84,7 +84,7 @@ class Sends(Creates):
         rows = [there(work.cases[at[place]].fno) for place in places]
         sent = self._sendable(work, [at[place] for place in places], "dataverse", carried)
         columns = self._lookups.columns
-        bound = self.bind(comparison, [at[place] for place in places], columns)
+        bound = self._bind_rows(work, [at[place] for place in places], columns)
         binds: list[dict[str, Any]] = []
         for k, place in enumerate(places):
             body: dict[str, Any] = {}

@@ -108,8 +108,13 @@ def _link(player: Player, link: Any) -> Any:
             link.base_dataverse,
         ),
         *(link.intent_fno, link.intent_dataverse, link.raw_fno, link.raw_dataverse, link.state),
-        *(link.layout_id, link.kept, link.key_text, versions),
+        *(link.layout_id, _repairs(link.kept), link.key_text, versions),
     )
+
+
+def _repairs(kept: Any) -> Any:
+    """What counts of the counts: nobody has as many edits as a field needs to go back and forth too often."""
+    return {name: count for name, count in (kept or {}).items() if name.rstrip("@").isdigit()}
 
 
 def _born(player: Player, side: Any, own: Any, id_: str) -> str:

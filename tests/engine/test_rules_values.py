@@ -206,6 +206,50 @@ def test_a_repair_that_does_not_stay_is_given_up_after_three_and_resumed_by_a_ch
     assert contact.values["new_note"] == "new" and w.parked() == []
 
 
+def test_a_field_that_both_sides_set_back_to_their_own_value_is_given_up_and_another_value_flows() -> None:
+    """A plug-in here and a rule there: every turn looks like a user's change, and there would be no end to it."""
+    w = Trade()
+    row = w.customer("C1", Name="by rule", Status="Open")
+    w.connect("Customers")
+    contact = w.in_dataverse("C1")
+    assert contact is not None
+    w.writes()
+    for _ in range(10):
+        if contact.values["new_name"] == "by rule":
+            w.change(contact, new_name="by plug-in")
+            w.sync("Customers")
+        if row.values["Name"] == "by plug-in":
+            w.change(row, Name="by rule")
+            w.sync("Customers")
+    assert 6 <= len(w.writes()) <= 8
+    assert w.parked() == [("C1", "not_kept")]
+    (record,) = w.conflicts(kind="not_kept", status="open")
+    assert list(record.fields) == ["Name=new_name"]
+    w.change(row, Status="Held")  # the other fields go on
+    w.sync("Customers")
+    assert [(table, list(values)) for table, _, values in w.writes()] == [("new_customers", ["new_status"])]
+    w.change(row, Name="a user's")
+    w.sync("Customers")
+    assert contact.values["new_name"] == "a user's" and w.parked() == []
+
+
+def test_users_who_disagree_about_a_field_now_and_then_dont_count_as_going_back_and_forth() -> None:
+    w = Trade()
+    row = w.customer("C1", Name="yes")
+    w.connect("Customers")
+    contact = w.in_dataverse("C1")
+    assert contact is not None
+    for _ in range(10):
+        w.clock.forward(minutes=20)
+        w.change(contact, new_name="no")
+        w.sync("Customers")
+        w.clock.forward(minutes=20)
+        w.change(row, Name="yes")
+        w.sync("Customers")
+        assert contact.values["new_name"] == "yes"
+    assert w.parked() == []
+
+
 def test_repairs_of_other_days_dont_count() -> None:
     w = Trade()
     w.customer("C1", Name="one", Note="right")

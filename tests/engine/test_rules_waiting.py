@@ -234,3 +234,43 @@ def test_waiting_rows_are_counted() -> None:
     w = Trade(customers_map(missing="wait"))
     w.customer("C1", GroupId="LATE")
     assert counts(w.initial("Customers"))["waiting"] == 1
+
+
+# a parent that a link knows, and Dataverse has no more
+
+
+@pytest.mark.parametrize("missing", ["defer", "wait"])
+@pytest.mark.parametrize("known", [False, True], ids=["new row", "known row"])
+def test_a_parent_deleted_in_dataverse_meanwhile_is_a_missing_one(missing: str, known: bool) -> None:
+    """Its own map may be long in finding out, or not be allowed to delete it in F&O: the rows that name it don't fail whole."""
+    w = Trade(customers_map(missing=missing))
+    w.group("G1", "Retail")
+    w.group("G2", "Wholesale")
+    row = w.customer("C1", Name="one", GroupId="G2") if known else None
+    w.connect("Groups", "Customers")
+    parent = w.in_dataverse("G1", table="new_groups")
+    assert parent is not None
+    w.remove(parent)
+    if row is None:
+        w.customer("C1", Name="one", GroupId="G1")
+    else:
+        w.change(row, Name="changed", GroupId="G1")
+    w.sync("Customers")
+    found = w.in_dataverse("C1")
+    assert w.parked() == [("C1", "parent_gone")] and w.waiting() == []
+    if known:
+        other = w.in_dataverse("G2", table="new_groups")
+        assert found is not None and other is not None
+        assert found.values["new_name"] == "changed" and found.values["new_group"] == other.id
+    elif missing == "defer":
+        assert found is not None and found.values.get("new_group") is None
+    else:
+        assert found is None
+    w.writes()
+    w.sync("Customers")
+    assert w.writes() == []  # nobody tries again at once, over and over
+    again = w.dataverse_group("G1", "Retail")
+    w.clock.forward(hours=1)
+    w.sync("Customers")
+    found = w.in_dataverse("C1")
+    assert found is not None and found.values["new_group"] == again.id and w.parked() == []
