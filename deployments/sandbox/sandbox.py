@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from deployments.sandbox.admission import refusal
 from deployments.sandbox.benchmark import Benchmark
-from deployments.sandbox.dataverse import plugins, system
+from deployments.sandbox.dataverse import installed, system
+from deployments.sandbox.dataverse.plugins import PlugIns
 from deployments.sandbox.dataverse.rows import Rows, blank_row
 from deployments.sandbox.dataverse.service import Dataverse
 from deployments.sandbox.dataverse.webhooks import Webhooks
@@ -94,7 +95,8 @@ class Sandbox:
     def _build(self) -> None:
         """The services, for the schema as it is now."""
         schema, store, switches = self.schema, self.store, self.switches
-        self.rows = Rows(schema, store, switches, plugins.before(schema), plugins.after(schema))
+        self.plugins = PlugIns(schema, store)
+        self.rows = Rows(schema, store, switches, self.plugins)
         self.fno_rows = FnoRows(schema, store, switches)
         self.packages.schema = schema
         self.notifications.use(schema)
@@ -132,6 +134,7 @@ class Sandbox:
     def _fill(self) -> None:
         with self.notifications.muted():
             system.fill(self.rows, list(self.callers.values()), self.organization)
+            installed.install(self.rows, self.plugins.all)
             self.store.commit()
 
     def switch(self, changes: dict[str, Any]) -> None:
@@ -141,8 +144,13 @@ class Sandbox:
             FatalError: an unknown name.
         """
         self.switches.set(changes)
+        schema = installed.adapted(self.schema, self.switches)
+        if schema is not self.schema:
+            self._use(schema)
+            self._fill()
         with self.notifications.muted():
             system.follow(self.rows, changes, self.callers["application"])
+            installed.follow(self.rows, self.plugins.all, changes)
             self.store.commit()
 
     def reset(self) -> None:
@@ -233,7 +241,7 @@ class Sandbox:
         except BaseException:
             self.store.undo(mark)
             raise
-        if response.status >= 400 and not _is_batch(request):
+        if response.status >= 400 and not request.path.endswith("/$batch"):
             self.store.undo(mark)
         self.store.commit()
         return response
@@ -387,7 +395,3 @@ def _blanks(schema: Schema, switches: Switches) -> dict[tuple[Host, str], Row]:
 def _date(seconds: int) -> str:
     """A time as HTTP headers have it."""
     return formatdate(seconds, usegmt=True)
-
-
-def _is_batch(request: Request) -> bool:
-    return request.path.endswith("/$batch")

@@ -77,6 +77,8 @@ class Switches:
     dmf_enums: Literal["label", "value", "name"] = "label"
 
     # notifications: data events of F&O, webhooks of Dataverse
+    data_events: bool = True
+    """False: F&O has none, because Power Platform integration is off: none is sent, none can be activated."""
     event_names: Literal["virtual", "properties"] = "virtual"
     """Whether data events name the virtual table and its columns, or the entity and its properties."""
     event_retry_seconds: float = 1
@@ -139,11 +141,15 @@ class Switches:
     dataverse_user_enabled: bool = True
     dataverse_roles: list[str] = field(default_factory=lambda: ["Dualflow"])
     """[]: the application user may do nothing."""
+    team_roles: list[str] = field(default_factory=lambda: ["Dualflow"])
+    """[]: no team has a role, so none can be given a row."""
 
     # what is installed
     fno_application_version: str = "10.0.40"
     fno_platform_version: str = "7.0.7279.58"
     dataverse_version: str = "9.2.25093.00168"
+    prospect_to_cash: bool = False
+    """The solution of that name is there, with its key of accounts over all companies and its templates."""
     solutions: dict[str, str | None] = field(default_factory=dict)
     """Solutions by unique name with another version than they have from the start; null = not installed."""
 

@@ -147,3 +147,13 @@ def test_twenty_thousand_rows_load_in_a_few_seconds(services: Services, fno: Fno
     fno.customers("usmf", *(f"C{number:05}" for number in range(20_000)), OrganizationName="N", SalesMemo="M")
     assert time.perf_counter() - started < 10
     assert len(services.dump("fno", "CustomersV3")) == 20_000
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_the_trading_group_comes_in_any_size(services: Services, size: int) -> None:
+    services.reset("demo", size)
+    counts = services.admin("GET", "sets")
+    assert all(
+        counts["fno"][name] for name in ("LegalEntities", "CustomersV3", "VendorsV2", "ReleasedProductsV2")
+    )
+    assert counts["dataverse"]["accounts"] and counts["dataverse"]["contacts"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.local_services import Services
 from tests.sandbox.given import Dataverse, code, message
 
 
@@ -77,3 +78,29 @@ def test_a_closed_order_and_its_lines_take_nothing_but_to_be_opened(
     assert below.status_code == 400 and "belongs to is closed (state 3)" in message(below)
     assert dataverse("PATCH", path, {"statecode": 0, "statuscode": 1}).status_code == 204
     assert dataverse("PATCH", path, {"emailaddress": "a@b.c"}).status_code == 204
+
+
+@pytest.mark.parametrize("flag", ["isintegrationuser", "issopintegrationenabled"])
+def test_amounts_that_the_application_sends_stay_only_if_it_is_an_integration_user(
+    services: Services, dataverse: Dataverse, company: dict[str, str], parties: dict[str, str], flag: str
+) -> None:
+    def totals(number: str) -> list[float]:
+        body = {"msdyn_salesordernumber": number, "totalamount": 100, "freightamount": 7, **company}
+        asked = {"Prefer": "return=representation"}
+        sent = {**body, **bound("account", parties)}
+        made = services.request("dataverse", "POST", "salesorders", sent, caller="application", headers=asked)
+        assert made.status_code == 201, made.text
+        path = f"salesorders({made.json()['salesorderid']})"
+        changed = services.request(
+            "dataverse", "PATCH", path, {"totalamount": 90}, caller="application", headers=asked
+        )
+        return [made.json()["totalamount"], changed.json()["totalamount"]]
+
+    assert totals("1") == [100, 90]
+    who = services.request("dataverse", "GET", "WhoAmI", caller="application").json()
+    row = {
+        "isintegrationuser": f"systemusers({who['UserId']})",
+        "issopintegrationenabled": f"organizations({who['OrganizationId']})",
+    }[flag]
+    services.edit("dataverse", "PATCH", row, {flag: False})
+    assert totals("2") == [7, 7]

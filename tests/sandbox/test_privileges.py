@@ -141,3 +141,19 @@ def test_keys_and_duplicate_detection_are_told_with_the_table(
         dataverse.create("accounts", {"accountnumber": "1", **company})
     services.switch(key_states={})
     assert dataverse("POST", "accounts", {"accountnumber": "1", **company}).status_code == 412
+
+
+def test_teams_have_roles_and_without_one_they_own_nothing(services: Services, dataverse: Dataverse) -> None:
+    company = dataverse.company()
+    asked = "teams?$select=teamid,name&$expand=teamroles_association($select=name)&$filter=isdefault eq false"
+    (team,) = dataverse.rows(asked)
+    assert (team["name"], [role["name"] for role in team["teamroles_association"]]) == (
+        "Company usmf Dual Write",
+        ["Dualflow"],
+    )
+    services.switch(team_roles=[])
+    assert [row["teamroles_association"] for row in dataverse.rows(asked)] == [[]]
+    body = {"accountnumber": "1", "ownerid@odata.bind": f"/teams({team['teamid']})"}
+    body["msdyn_company@odata.bind"] = f"/cdm_companies({company})"
+    refused = dataverse("POST", "accounts", body)
+    assert code(refused) == (403, "0x80040220") and f"Principal team (Id={team['teamid']}" in message(refused)

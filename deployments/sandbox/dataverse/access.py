@@ -108,7 +108,8 @@ class Access:
             request.headers.get("mscrm.bypasscustompluginexecution", "").lower() == "true"
             or "customsync" in request.headers.get("mscrm.bypassbusinesslogicexecution", "").lower()
         )
-        return Context(caller, caller.name, request.content_ids, bypass)
+        detect = request.headers.get("mscrm.suppressduplicatedetection", "").lower() == "false"
+        return Context(caller, caller.name, request.content_ids, bypass, detect)
 
     def json(
         self, answer: dict[str, Any], headers: dict[str, str] | None = None, status: int = 200

@@ -192,6 +192,16 @@ def no_privilege(privilege: str, privilege_id: str, table: DataverseTable, user_
     )
 
 
+def no_role(table: DataverseTable, team_id: str) -> ServiceFault:
+    """A team without a role can't own a row."""
+    return fault(
+        403,
+        "0x80040220",
+        f"Principal team (Id={team_id}, type=9, roleCount=0, privilegeCount=0), is missing prvRead{table.logical} "
+        f"privilege on OTC={table.code} for entity '{table.logical}'.",
+    )
+
+
 def no_access(verb: str, table: DataverseTable, row_id: str, owner: str | None, user_id: str) -> ServiceFault:
     """The privilege doesn't reach this row."""
     return fault(

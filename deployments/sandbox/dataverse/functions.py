@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from deployments.sandbox.dataverse import errors
 from deployments.sandbox.dataverse.fixed import fixed_id
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from deployments.sandbox.dataverse.service import Dataverse
 
 NAMES = frozenset({"WhoAmI", "RetrieveVersion", "RetrieveCurrentOrganization", "RetrieveTotalRecordCount"})
+TEAM_ROLES = "teamroles_association"
 _COUNT = re.compile(r"aggregate\(\s*\$count\s+as\s+(\w+)\s*\)")
 
 
@@ -59,6 +63,18 @@ def of_user(name: str, user_id: str, request: Request, service: Dataverse) -> di
     held = rights.held(service.virtual.specs().values(), limited=is_application)
     context = f"{service.root}/$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
     return {"@odata.context": context, "RolePrivileges": held}
+
+
+def teams_with_roles(request: Request, service: Dataverse) -> dict[str, Any]:
+    """Teams with their roles, the one expanded collection that is imitated."""
+    kept = "&".join(
+        f"{name}={quote(value)}" for name, value in request.options().items() if name != "$expand"
+    )
+    response = service.sets.read(dataclasses.replace(request, query=kept), service.schema.dataverse["teams"])
+    answer: dict[str, Any] = json.loads(response.body)
+    roles = [{"roleid": fixed_id(f"role {each}"), "name": each} for each in service.switches.team_roles]
+    answer["value"] = [{**row, TEAM_ROLES: roles} for row in answer["value"]]
+    return answer
 
 
 def _organization(service: Dataverse) -> dict[str, Any]:

@@ -1,18 +1,26 @@
 """The solutions' plug-ins: what fills columns that no map fills.
 
-Each runs before a row is checked and stored, or once a new row is stored. They write through `Rows` under the
+Each runs before a row is checked and stored, or once a new row is stored; that of a solution only while its step is enabled.
+They write through `Rows` under the
 name ``plug-in``, so the write log tells their writes from the callers'.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
-from deployments.sandbox.dataverse.rows import Context, PlugIn, Rows
+from deployments.sandbox.dataverse.amounts import DOCUMENTS, price_line, total
+from deployments.sandbox.dataverse.fixed import fixed_id
+from deployments.sandbox.dataverse.rows import AFTER, BEFORE, Context, PlugIn, Rows
 from deployments.sandbox.dataverse.virtual import CATALOGUE, check_catalogue
 from deployments.sandbox.dataverse.webhooks import ENDPOINTS, STEPS, check_endpoint, check_step
 from deployments.sandbox.schema.model import Schema
 from deployments.sandbox.store.index import Row
+from deployments.sandbox.store.store import Store
+from deployments.sandbox.store.table import Table
 
 _NUMBERED = {
     "account": ("accounts", "accountnumber"),
@@ -24,26 +32,91 @@ _NUMBERED = {
 """What notes are attached to: logical name → table and the column with the number."""
 
 
-def before(schema: Schema) -> dict[str, list[PlugIn]]:
-    """Plug-ins that run before a row is stored, by entity set; only for tables that exist."""
-    known: dict[str, list[PlugIn]] = {
-        "uoms": [_unit_group],
-        "products": [_product_number, _unit_group_of_product],
-        "contacts": [_full_name],
-        "systemusers": [],
-        "accounts": [_party_name],
-        "annotations": [_note_object],
-        CATALOGUE: [check_catalogue],
-        ENDPOINTS: [check_endpoint],
-        STEPS: [check_step],
-    }
-    return {name: plugins for name, plugins in known.items() if name in schema.dataverse}
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A plug-in and when it runs.
+
+    Attributes:
+        table: entity set.
+        type: class of the plug-in, as far as a solution brings it.
+        solution: unique name of that solution, or of the one that came after it; () for what the platform itself does.
+        stage: 20 before a row is stored, 40 once it is.
+    """
+
+    run: PlugIn
+    table: str
+    type: str = ""
+    solution: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ("Create", "Update")
+    stage: int = BEFORE
+
+    def step(self, message: str) -> str:
+        """Id of the step that runs it."""
+        return fixed_id(f"step {self.table} {message} {self.type}")
 
 
-def after(schema: Schema) -> dict[str, list[PlugIn]]:
-    """Plug-ins that run once a new row is stored, by entity set."""
-    known: dict[str, list[PlugIn]] = {"cdm_companies": [_owning_team], "uomschedules": []}
-    return {name: plugins for name, plugins in known.items() if name in schema.dataverse}
+_COMPANY = ("Dynamics365Company",)
+_COMMON = ("Dynamics365FinanceAndOperationsCommon",)
+_FINANCE = ("Dynamics365FinanceCommon", "Dynamics365FinanceExtended")
+_SUPPLY = ("Dynamics365SupplyChainCommon", "Dynamics365SupplyChainExtended")
+
+
+def _registered() -> tuple[Registered, ...]:
+    return (
+        Registered(_owning_team, "cdm_companies", "CreateOwningTeam", _COMPANY, ("Create",), AFTER),
+        Registered(_unit_group, "uoms", "FindUnitGroup", _SUPPLY),
+        Registered(_product_number, "products", "MakeProductNumber", _SUPPLY),
+        Registered(_unit_group_of_product, "products", "FindUnitGroup", _SUPPLY),
+        Registered(_party_name, "accounts", "TakeNameOfParty", _FINANCE),
+        Registered(_note_object, "annotations", "FindObject", _COMMON),
+        Registered(_full_name, "contacts"),
+        *(Registered(partial(total, name), name) for name in DOCUMENTS),
+        *(Registered(price_line, lines) for lines, _ in DOCUMENTS.values()),
+        Registered(check_catalogue, CATALOGUE),
+        Registered(check_endpoint, ENDPOINTS),
+        Registered(check_step, STEPS),
+    )
+
+
+class PlugIns:
+    """Which plug-ins run: those of the platform, and those of solutions whose step is there and enabled."""
+
+    def __init__(self, schema: Schema, store: Store) -> None:
+        self._store = store
+        self.all = tuple(each for each in _registered() if each.table in schema.dataverse)
+        self._of: dict[tuple[str, str, int], list[Registered]] = {}
+        for each in self.all:
+            for message in each.messages:
+                self._of.setdefault((each.table, message, each.stage), []).append(each)
+        self._platform = {
+            key: [each.run for each in found if not each.solution] for key, found in self._of.items()
+        }
+        self._running: dict[tuple[str, str, int], list[PlugIn]] = self._platform
+        self._seen: tuple[Table, int] | None = None
+
+    def running(self, table: str, message: str, stage: int, *, bypass: bool) -> Iterable[PlugIn]:
+        """What runs at a message.
+
+        Args:
+            stage: `BEFORE` or `AFTER`.
+            bypass: the caller asked to bypass the solutions' plug-ins.
+        """
+        key = (table, message, stage)
+        if key not in self._of:
+            return ()
+        self._look()
+        return (self._platform if bypass else self._running)[key]
+
+    def _look(self) -> None:
+        steps = self._store.tables.get(("dataverse", STEPS))
+        if steps is None or self._seen == (steps, steps.changes):
+            return
+        self._seen = (steps, steps.changes)
+        enabled = {row_id for row_id, row in steps.rows.items() if row["statecode"] == 0}
+        self._running = {
+            key: [each.run for each in found if not each.solution or each.step(key[1]) in enabled]
+            for key, found in self._of.items()
+        }
 
 
 def _inside(context: Context) -> Context:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from deployments.sandbox.dataverse import errors
+from deployments.sandbox.dataverse import duplicates, errors
 from deployments.sandbox.dataverse.closing import Closing
 from deployments.sandbox.dataverse.lookups import References
 from deployments.sandbox.dataverse.values import Coerce, coerce
@@ -21,6 +21,14 @@ from deployments.sandbox.switches import Switches
 
 PlugIn = Callable[["Rows", "Context", Row, "Row | None"], None]
 """(rows, context, new row, old row): may change the new row before it is checked and stored."""
+BEFORE, AFTER = 20, 40
+"""Stages at which plug-ins run: before the row is checked and stored, and once it is."""
+
+
+class Running(Protocol):
+    """Tells which plug-ins run."""
+
+    def running(self, table: str, message: str, stage: int, *, bypass: bool) -> Iterable[PlugIn]: ...
 
 
 @dataclass(slots=True)
@@ -32,12 +40,14 @@ class Context:
         logged_as: name in the write log; ``plug-in`` for what the service does by itself.
         content_ids: entity paths by Content-ID, within a change set.
         bypass: the caller asked to bypass custom logic, so plug-ins don't run.
+        detect: the caller asked for duplicate detection.
     """
 
     caller: Caller
     logged_as: str
     content_ids: dict[str, str] | None = None
     bypass: bool = False
+    detect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +68,7 @@ class Rows:
     """All writes to Dataverse rows.
 
     Args:
-        plugins: by entity set, what the solutions do before a row is stored.
-        after: by entity set, what they do once a new row is stored.
+        plugins: what the platform and the solutions do with a row.
     """
 
     def __init__(
@@ -67,8 +76,7 @@ class Rows:
         schema: Schema,
         store: Store,
         switches: Switches,
-        plugins: Mapping[str, list[PlugIn]],
-        after: Mapping[str, list[PlugIn]],
+        plugins: Running,
     ) -> None:
         self.schema = schema
         self.store = store
@@ -76,7 +84,6 @@ class Rows:
         self.references = References(schema, store, switches)
         self.closing = Closing(schema, store)
         self._plugins = plugins
-        self._after = after
         self._compiled = {name: self._compile(spec) for name, spec in schema.dataverse.items()}
 
     # writing
@@ -99,16 +106,16 @@ class Rows:
         if row_id in table.rows:
             raise errors.duplicate_id(self.switches.duplicate_status)
         self._stamp_new(compiled, row, context)
-        if self.switches.plugins and not context.bypass:
-            for plugin in self._plugins.get(name, ()):
-                plugin(self, context, row, None)
+        for plugin in self._plugins.running(name, "Create", BEFORE, bypass=context.bypass):
+            plugin(self, context, row, None)
         self.closing.check(spec, row, None)
         self._finish(compiled, row, None)
+        if context.detect:
+            duplicates.check(self.schema, self.store, spec, row)
         self.store.put(table, row_id, row)
         self._note(compiled, "create", row, body, context)
-        if self.switches.plugins and not context.bypass:
-            for plugin in self._after.get(name, ()):
-                plugin(self, context, row, None)
+        for plugin in self._plugins.running(name, "Create", AFTER, bypass=context.bypass):
+            plugin(self, context, row, None)
         return str(row_id)
 
     def update(self, name: str, row_id: str, body: Mapping[str, Any], context: Context) -> None:
@@ -123,10 +130,11 @@ class Rows:
         self._apply(compiled, row, body, context, creating=False)
         self._check_company(compiled.spec, row, old)
         self._stamp_changed(row, context)
-        if self.switches.plugins and not context.bypass:
-            for plugin in self._plugins.get(name, ()):
-                plugin(self, context, row, old)
+        for plugin in self._plugins.running(name, "Update", BEFORE, bypass=context.bypass):
+            plugin(self, context, row, old)
         self._finish(compiled, row, old)
+        if context.detect:
+            duplicates.check(self.schema, self.store, compiled.spec, row)
         self.closing.check(compiled.spec, row, old)
         self.store.put(compiled.table, row_id, row)
         self._note(compiled, "update", row, body, context)
@@ -220,6 +228,8 @@ class Rows:
             )
         row[column.wire] = row_id
         if column.name == "ownerid":
+            if target == "teams" and not self.switches.team_roles:
+                raise errors.no_role(compiled.spec, row_id)
             self._own(row, target, row_id)
 
     def _refuse_name(self, compiled: _Compiled, name: str, value: Any) -> None:

@@ -171,6 +171,8 @@ class Dataverse:
     def _collection(self, request: Request, spec: DataverseTable, rest: tuple[Segment, ...]) -> Response:
         if not rest:
             if request.method == "GET":
+                if spec.set == "teams" and functions.TEAM_ROLES in request.query:
+                    return self.access.json(functions.teams_with_roles(request, self))
                 return self.sets.read(request, spec)
             if request.method == "POST":
                 return self.records.create(request, spec)

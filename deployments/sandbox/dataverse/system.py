@@ -1,4 +1,4 @@
-"""Rows that every Dataverse environment has: organization, root business unit, users, solutions, messages.
+"""Rows that every Dataverse environment has: organization, root business unit, users, messages.
 
 Their ids are computed from their names, so that they are the same after every reset and in every sandbox;
 only the organization's is the sandbox's own, since it tells environments apart.
@@ -19,15 +19,6 @@ ROOT_UNIT = "root business unit"
 MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 EVERYWHERE = ("Create", "Update", "Delete")
 """Messages of every table, which steps are registered for."""
-SOLUTIONS = {
-    "DualWriteCore": ("Dual Write Core", "1.0.37.0"),
-    "Dynamics365Company": ("Dynamics 365 Company", "2.0.2.10"),
-    "CurrencyExchangeRates": ("Currency Exchange Rates", "2.0.2.10"),
-    "Dynamics365FinanceAndOperationsCommon": ("Dynamics 365 Finance and Operations Common", "2.0.2.10"),
-    "Dynamics365FinanceCommon": ("Dynamics 365 Finance Common", "2.0.2.10"),
-    "Dynamics365SupplyChainCommon": ("Dynamics 365 Supply Chain Common", "2.0.2.10"),
-}
-"""Unique name → display name and version, as far as the switch of the same name doesn't say otherwise."""
 
 
 def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
@@ -38,7 +29,7 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
     """
     root = fixed_id(ROOT_UNIT)
     retention = int(rows.switches.tracking_retention_days)
-    _put(
+    put(
         rows,
         "organizations",
         organization,
@@ -46,10 +37,10 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
         expirechangetrackingindays=retention,
         issopintegrationenabled=True,
     )
-    _put(rows, "businessunits", root, name="sandbox")
-    _put(rows, "teams", fixed_id("root team"), name="sandbox", isdefault=True, _businessunitid_value=root)
+    put(rows, "businessunits", root, name="sandbox")
+    put(rows, "teams", fixed_id("root team"), name="sandbox", isdefault=True, _businessunitid_value=root)
     for caller in callers:
-        _put(
+        put(
             rows,
             "systemusers",
             caller.user_id,
@@ -60,10 +51,9 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
             isintegrationuser=caller.name == "application",
             _businessunitid_value=root,
         )
-    _install(rows)
     listed = rows.schema.fno.values() if CATALOGUE in rows.schema.dataverse else ()
     for entity in listed:
-        _put(
+        put(
             rows,
             CATALOGUE,
             fixed_id(f"data entity {entity.entity}"),
@@ -71,10 +61,10 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
         )
     for message in (*EVERYWHERE, *MESSAGES):
         message_id = fixed_id(f"message {message}")
-        _put(rows, "sdkmessages", message_id, name=message)
+        put(rows, "sdkmessages", message_id, name=message)
         for spec in rows.schema.dataverse.values():
             if message in spec.bulk or message in EVERYWHERE:
-                _put(
+                put(
                     rows,
                     "sdkmessagefilters",
                     fixed_id(f"filter {message} {spec.logical}"),
@@ -86,34 +76,9 @@ def fill(rows: Rows, callers: list[Caller], organization: str) -> None:
 
 def follow(rows: Rows, changes: Container[str], application: Caller) -> None:
     """Bring system rows in line with switches that changed."""
-    if "solutions" in changes:
-        _install(rows)
     if "dataverse_user_enabled" in changes:
         disabled = not rows.switches.dataverse_user_enabled
-        _change(rows, "systemusers", application.user_id, isdisabled=disabled)
-
-
-def _install(rows: Rows) -> None:
-    """The solutions that are installed, no others."""
-    wanted: dict[str, str | None] = {name: version for name, (_, version) in SOLUTIONS.items()}
-    wanted |= rows.switches.solutions
-    installed = {fixed_id(f"solution {name}"): name for name, version in wanted.items() if version}
-    table = rows.store.dataverse("solutions")
-    for row_id in [row_id for row_id in table.rows if row_id not in installed]:
-        rows.store.delete(table, row_id)
-    for row_id, name in installed.items():
-        friendly, _ = SOLUTIONS.get(name, (name, ""))
-        version = wanted[name]
-        _put(
-            rows,
-            "solutions",
-            row_id,
-            uniquename=name,
-            friendlyname=friendly,
-            version=version,
-            installedon="2020-01-01T00:00:00Z",
-        )
-        _change(rows, "solutions", row_id, version=version)
+        change(rows, "systemusers", application.user_id, isdisabled=disabled)
 
 
 def forget_messages(store: Store, logical: str) -> None:
@@ -123,7 +88,8 @@ def forget_messages(store: Store, logical: str) -> None:
         store.delete(filters, row_id)
 
 
-def _change(rows: Rows, name: str, row_id: str, /, **values: Any) -> None:
+def change(rows: Rows, name: str, row_id: str, /, **values: Any) -> None:
+    """Change a system row, if it is different."""
     table = rows.store.dataverse(name)
     row = table.rows[row_id]
     if all(row[column] == value for column, value in values.items()):
@@ -133,7 +99,8 @@ def _change(rows: Rows, name: str, row_id: str, /, **values: Any) -> None:
     rows.store.put(table, row_id, {**row, **values, **stamps})
 
 
-def _put(rows: Rows, name: str, row_id: str, /, **values: Any) -> None:
+def put(rows: Rows, name: str, row_id: str, /, **values: Any) -> None:
+    """Store a system row, unless it is there."""
     table = rows.store.dataverse(name)
     if row_id in table.rows:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from deployments.sandbox.fno.texts import text, translated
 from deployments.sandbox.messages import ServiceFault
 from deployments.sandbox.schema.model import Column, FnoEntity
 
@@ -29,8 +30,8 @@ def not_imitated(what: str) -> ServiceFault:
 
 
 def no_route(url: str) -> ServiceFault:
-    text = f"No HTTP resource was found that matches the request URI '{url}'. No route data was found for this request."
-    return ServiceFault(404, {"Message": text})
+    why = f"No HTTP resource was found that matches the request URI '{url}'. No route data was found for this request."
+    return ServiceFault(404, {"Message": why})
 
 
 def absent(entity: FnoEntity) -> ServiceFault:
@@ -83,56 +84,53 @@ def infolog(
         items: texts with their own periods, without the severity.
     """
     source = f"{entity.table} ({entity.table})"
-    parts = [f"Warning: {item}" for item in items]
-    if tail:
-        parts.append(f"Warning: {tail} failed on data source '{source}'")
-    return fault(
-        status, f"Write failed for table row of type '{entity.entity}'. Infolog: {'; '.join(parts)}."
-    )
+    parts = [*items, *([text("check", check=tail, source=source)] if tail else [])]
+    log = "; ".join(f"{text('warning')}{part}" for part in parts)
+    return fault(status, f"{text('refused', entity=entity.entity)}{log}.")
 
 
 def must_be_filled(column: Column) -> str:
-    return f"Field '{column.label}' must be filled in."
+    return text("mandatory", field=column.label)
 
 
 def not_found(value: Any, column: Column, related: str) -> str:
-    return f"The value '{value}' in field '{column.label}' is not found in the related table '{related}'."
+    return text("reference", value=value, field=column.label, related=related)
 
 
 def duplicate(entity: FnoEntity, values: dict[str, Any]) -> str:
     shown = ", ".join(f"{entity.columns[name].label}: {value}" for name, value in values.items())
-    return f"Cannot create a record in {entity.label} ({entity.table}). {shown}. The record already exists."
+    return text("duplicate", label=entity.label, table=entity.table, values=shown)
 
 
 def too_long(value: str, column: Column) -> str:
-    return (
-        f"The value '{value}' in field '{column.label}' is too long. The maximum length is {column.length} "
-        "characters."
-    )
+    return text("long", value=value, field=column.label, length=column.length)
 
 
 def dependent(entity: FnoEntity, child: FnoEntity) -> str:
-    return (
-        f"{entity.label} cannot be deleted while dependent {child.label} exist. "
-        f"Delete dependent {child.label} and try again."
-    )
+    return text("dependent", label=entity.label, child=child.label)
 
 
 def read_only(column: Column) -> str:
-    return f"Field '{column.label}' does not allow editing."
+    return text("read only", field=column.label)
 
 
 def stale(entity: FnoEntity) -> ServiceFault:
-    return fault(
-        412,
-        f"Cannot edit a record in {entity.label} ({entity.table}). An update conflict occurred due to another "
-        "user process deleting the record or changing one or more fields in the record.",
-    )
+    return fault(412, text("conflict", label=entity.label, table=entity.table))
 
 
 def no_privilege(entity: FnoEntity) -> ServiceFault:
-    return fault(403, f"Access denied: the user has no permission to {entity.label} ({entity.entity}).")
+    return fault(403, text("privilege", label=entity.label, entity=entity.entity))
+
+
+def spoken(body: dict[str, Any], language: str) -> dict[str, Any]:
+    """An error document in a user's language; what the OData layer itself says stays English."""
+    error = body.get("error") or {}
+    inner = error.get("innererror") or {}
+    if not inner:
+        return body
+    message = translated(inner["message"], language)
+    return {**body, "error": {**error, "innererror": {**inner, "message": message}}}
 
 
 def hidden_company(entity: FnoEntity, company: str) -> ServiceFault:
-    return fault(403, f"Access denied to company '{company}' for {entity.label} ({entity.table}).")
+    return fault(403, text("company", company=company, label=entity.label, table=entity.table))

@@ -20,6 +20,7 @@ from deployments.sandbox.execution_context import (
     reference,
     sealed,
 )
+from deployments.sandbox.fno.rows import COMPANY
 from deployments.sandbox.folding import fold
 from deployments.sandbox.messages import Caller
 from deployments.sandbox.schema.model import FnoEntity, Schema
@@ -29,7 +30,6 @@ from deployments.sandbox.store.store import Noted, Store
 from deployments.sandbox.switches import Switches
 from mappings.errors import FatalError
 
-COMPANY = "dataAreaId"
 RETRIES = 3
 STEP = "00000000-0000-0000-0000-000000000000"
 
@@ -96,8 +96,10 @@ class DataEvents:
             replace: instead of those that are active.
 
         Raises:
-            FatalError: an unknown set or message; a global entity for one company; not https.
+            FatalError: an unknown set or message; a global entity for one company; not https; there are none here.
         """
+        if not self._switches.data_events:
+            raise FatalError("data events are not available in this environment", code="no_data_events")
         fresh = [self._activation(each) for each in documents]
         if replace:
             self.active.clear()
@@ -135,6 +137,8 @@ class DataEvents:
 
     def raised(self, noted: Noted) -> list[Delivery]:
         """What a write sends."""
+        if not self._switches.data_events:
+            return []
         write = noted.write
         message = MESSAGES[write.kind]
         row = noted.new or noted.old or {}

@@ -16,6 +16,7 @@ from typing import Any
 
 from deployments.sandbox.fno import errors
 from deployments.sandbox.fno.package import package
+from deployments.sandbox.fno.rows import COMPANY
 from deployments.sandbox.folding import fold
 from deployments.sandbox.messages import Response, ServiceFault
 from deployments.sandbox.schema.model import FnoEntity, Schema
@@ -30,7 +31,6 @@ ACTIONS = frozenset(
 )
 DOWNLOADS = "/dmf/"
 DAYS = 7
-COMPANY = "dataAreaId"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,12 +62,18 @@ class Fno:
             response = self._dispatch(request)
         except ServiceFault as fault:
             headers = {"Content-Type": JSON, **fault.headers}
-            response = Response(fault.status, headers, encode(fault.body))
+            response = Response(fault.status, headers, encode(self._spoken(request, fault.body)))
         except BadJson as bad:
             refusal = errors.fault(400, f"Invalid JSON. {bad}", "Microsoft.OData.ODataException")
             response = Response(400, {"Content-Type": JSON}, encode(refusal.body))
         response.headers.setdefault("OData-Version", "4.0")
         return response
+
+    def _spoken(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        """A refusal in the language of the user who asks."""
+        if request.caller is None or request.caller.name != "application":
+            return body
+        return errors.spoken(body, self.switches.fno_user_language)
 
     # where a request goes
 

@@ -210,7 +210,8 @@ def _contacts(twins: Twins, firms: Sequence[Company], scale: Scale, rows: Sequen
     for firm in firms:
         numbers = [row["AssociatedContactNumber"] for row in rows if row["dataAreaId"] == firm.code]
         parents = [number for number in numbers if twins.has("accounts", firm.code, number)]
-        for number in range(1, scale.of(12) + 1):
+        # in a small group nobody with a contact may stand on this side
+        for number in range(1, scale.of(12) + 1 if parents else 1):
             first, last = (
                 firm.random.choice(firm.pools.first_names),
                 firm.random.choice(firm.pools.last_names),
