@@ -2,15 +2,15 @@
 
 A plain object without clock or threads: it is told the time, what is asked and what came of it. A feed that named rows is asked
 again after its floor; each time it has nothing to say, it is asked half as often as that again, down to its ceiling. Feeds that are
-due a little later go along with those that are due now, because the tracked ones go out as one batch. An event makes its table due
-at once. Where a budget runs short, all intervals of its side grow.
+due a little later go along with those that are due now, and all keep to one beat, because the tracked ones go out as one batch. An
+event makes its table due at once. Where a budget runs short, all intervals of its side grow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import inf
+from math import floor, inf
 from zlib import crc32
 
 from mappings.metadata import SideName
@@ -119,7 +119,7 @@ class Schedule:
         elif not due.scan:
             place.every = min(feed.ceiling, place.every * SLOWER)
         self._settle(place, due, now)
-        place.next_at = place.asked_at + place.every
+        place.next_at = _on_beat(place.asked_at + place.every, feed)
         if place.woken:
             place.next_at = place.asked_at + feed.floor
 
@@ -183,6 +183,16 @@ class Schedule:
         place.asking, place.troubles = False, 0
         if due.scan:
             place.scan_at = inf if due.feed.safety is None else now + due.feed.safety
+
+
+def _on_beat(at: float, feed: Feed) -> float:
+    """The moment nearest to this at which other feeds of its kind are asked too.
+
+    Feeds that are as hot as each other but out of step would never meet, and each step would cost a request of its own.
+    """
+    if feed.kind not in ("change_tracking", "row_version"):
+        return at
+    return floor(at / feed.floor + 0.5) * feed.floor
 
 
 def _spread(feed: Feed) -> float:

@@ -93,6 +93,14 @@ def test_feeds_due_at_nearly_the_same_time_go_out_together() -> None:
     assert len(at_once) < 50 and len(run.asked) >= 40 * 35
 
 
+def test_hot_feeds_that_began_out_of_step_are_asked_together_soon() -> None:
+    feeds = [feed("a"), feed("b"), feed("c")]
+    paces = {("dataverse", each.table): (0.5, 0.17 * n - 0.5) for n, each in enumerate(feeds)}
+    run = Run(Schedule(feeds, 0.0, paces=paces), hot=dict.fromkeys("abc", 1)).until(20)  # type: ignore[arg-type]
+    late = Counter(at for at, _, _ in run.asked if at > 2)
+    assert set(late.values()) == {3} and max(gaps(sorted(late))) <= 0.52
+
+
 def test_an_event_makes_its_table_due_but_no_faster_than_its_floor() -> None:
     schedule = Schedule([feed("t"), feed("events", "data_events", floor=0.2, ceiling=5.0)], 0.0)
     run = Run(schedule).until(1)
