@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from mappings.metadata import SIDE_NAMES
 from tasks.sync.planning import Plan, PlannedLane
 from tasks.transform.digests import shown_key
 
@@ -50,9 +51,7 @@ def summary(found: Plan) -> str:
         ", ".join(f"{number:,} {_KINDS[kind]}" for kind, number in rows.items() if number)
         or "nothing to write"
     )
-    requests = " and ".join(
-        f"{number:,} to {'F&O' if side == 'fno' else 'Dataverse'}" for side, number in found.requests.items()
-    )
+    requests = " and ".join(f"{number:,} to {SIDE_NAMES[side]}" for side, number in found.requests.items())
     return f"{len(found.lanes)} lanes: {said}; requests: about {requests}"
 
 
@@ -124,7 +123,7 @@ def finding_rows(found: Plan) -> list[tuple[str, ...]]:
 def _stands(winner: str) -> str:
     if not winner:
         return "a person decides: dualflow conflicts resolve"
-    return f"{'F&O' if winner == 'fno' else 'Dataverse'}'s value stands"
+    return f"{SIDE_NAMES[winner]}'s value stands"
 
 
 def html(found: Plan) -> str:

@@ -13,6 +13,10 @@ from typing import Literal
 
 SideName = Literal["fno", "dataverse"]
 
+SIDES: tuple[SideName, ...] = ("fno", "dataverse")
+SIDE_NAMES: Mapping[str, str] = {"fno": "F&O", "dataverse": "Dataverse"}
+"""What people call the sides."""
+
 Kind = Literal[
     "text",  # one line of text
     "memo",  # many lines of text

@@ -10,6 +10,7 @@ import typer
 from flows.commands.choice import Areas, MapNames, Related, Solutions
 from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note
 from flows.installation import installation
+from mappings.metadata import SIDE_NAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,7 +99,7 @@ def _show_finding(out: Console, finding: Finding) -> None:
 
 
 def _of(finding: Finding) -> str:
-    place = {"fno": "F&O", "dataverse": "Dataverse", "both": "both systems", "here": ""}[finding.side]
+    place = {**SIDE_NAMES, "both": "both systems", "here": ""}[finding.side]
     return f" ({place})" if place and place != finding.subject else ""
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from flows.commands.ages import Newer, Older, since
-from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
-from flows.commands.status import pair_of
-from flows.installation import installation
+from flows.commands.choice import OneCompany, OneMap
+from flows.commands.opened import opened
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, table
 from mappings.errors import FatalError
+from mappings.metadata import SIDE_NAMES, SideName
 
 if TYPE_CHECKING:
     from tasks.state.records import ConflictRecord
@@ -21,16 +22,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Fields that both sides changed, and whose value stands.", no_args_is_help=True)
 
 Kind = Literal["conflict", "no_base", "delete", "drift", "normalized", "not_kept"]
-MapOption = Annotated[str | None, typer.Option("--map", "-m", help="One map only.")]
-CompanyOption = Annotated[str | None, typer.Option("--company", "-c", help="One company only.")]
 KindOption = Annotated[Kind | None, typer.Option(help="One kind only.")]
-SIDES = {"fno": "F&O", "dataverse": "Dataverse", "": ""}
 
 
 @app.command("list")
 def list_(
-    map_: MapOption = None,
-    company: CompanyOption = None,
+    map_: OneMap = None,
+    company: OneCompany = None,
     kind: KindOption = None,
     older: Older = None,
     newer: Newer = None,
@@ -47,27 +45,21 @@ def list_(
     The state knows no values; --values asks both systems for them. Exit code 1 if any waits.
     Example: dualflow conflicts list --map "Customer groups" --older-than 2d --values
     """
-    with installation(note):
-        from tasks.state.store import Store
+    with opened() as here:
         from tasks.sync.resolution import listed
-        from tasks.sync.settings import load_settings
 
-        settings = load_settings()
         now = datetime.now(UTC)
-        if map_:
-            map_ = settings.catalogue().get(map_).name
-        with Store.open(settings.state_url) as store:
-            found = listed(
-                store,
-                pair_of(store, settings.fno_url),
-                now,
-                map_,
-                company.lower() if company else None,
-                kind,
-                status=None if status == "all" else status,
-                older=older,
-                newer=newer,
-            )
+        found = listed(
+            here.store,
+            here.pair,
+            now,
+            here.map_name(map_),
+            company,
+            kind,
+            status=None if status == "all" else status,
+            older=older,
+            newer=newer,
+        )
         held = _values(found) if values and found else {}
 
     def show() -> None:
@@ -88,7 +80,7 @@ def list_(
                     fno,
                     dataverse,
                     since((now - record.at).total_seconds()) if record.at else "",
-                    SIDES[record.winner or record.choice]
+                    SIDE_NAMES.get(record.winner or record.choice, "")
                     + (" (chosen)" if record.choice and not record.winner else ""),
                 )
             )
@@ -112,8 +104,8 @@ def resolve(
     fno: Annotated[bool, typer.Option("--fno", help="The value of F&O stands.")] = False,
     dataverse: Annotated[bool, typer.Option("--dataverse", help="The value of Dataverse stands.")] = False,
     every: Annotated[bool, typer.Option("--all", help="All that wait in --map.")] = False,
-    map_: MapOption = None,
-    company: CompanyOption = None,
+    map_: OneMap = None,
+    company: OneCompany = None,
     kind: KindOption = None,
     older: Older = None,
     newer: Newer = None,
@@ -130,28 +122,23 @@ def resolve(
         raise typer.BadParameter("name conflicts by their numbers, or all of a map with --all --map NAME")
     if every and not map_:
         raise typer.BadParameter("--all goes with --map: say which map's conflicts are meant")
-    with installation(note):
-        from tasks.state.store import Store
+    side: SideName = "fno" if fno else "dataverse"
+    with opened() as here:
         from tasks.sync.resolution import by_numbers, listed
         from tasks.sync.resolution import resolve as choose
-        from tasks.sync.settings import load_settings
 
-        settings = load_settings()
-        with Store.open(settings.state_url) as store:
-            pair = pair_of(store, settings.fno_url)
-            if every:
-                name = settings.catalogue().get(map_ or "").name
-                code = company.lower() if company else None
-                found = listed(store, pair, datetime.now(UTC), name, code, kind, older=older, newer=newer)
-            else:
-                found, unknown = by_numbers(store, pair, ids or [])
-                if unknown:
-                    raise FatalError(
-                        f"there is no conflict {', '.join(map(str, unknown))}",
-                        code="no_conflict",
-                        remedy="`dualflow conflicts list` shows those that wait",
-                    )
-            done = choose(store, pair, found, "fno" if fno else "dataverse")
+        if every:
+            name, now = here.map_name(map_), datetime.now(UTC)
+            found = listed(here.store, here.pair, now, name, company, kind, older=older, newer=newer)
+        else:
+            found, unknown = by_numbers(here.store, here.pair, ids or [])
+            if unknown:
+                raise FatalError(
+                    f"there is no conflict {', '.join(map(str, unknown))}",
+                    code="no_conflict",
+                    remedy="`dualflow conflicts list` shows those that wait",
+                )
+        done = choose(here.store, here.pair, found, side)
     refused = [each for each in done if each.refused]
 
     def show() -> None:
@@ -159,7 +146,7 @@ def resolve(
             record = each.conflict
             console().print(f"{record.id} {record.map} {record.key}: {each.refused}", markup=False)
         console().print(
-            f"{len(done) - len(refused)} decided for {'F&O' if fno else 'Dataverse'};"
+            f"{len(done) - len(refused)} decided for {SIDE_NAMES[side]};"
             " the next delta run writes it: dualflow sync delta"
         )
 

@@ -3,54 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from flows.commands.choice import Areas, Solutions
-from flows.commands.output import FINDINGS, AsJson, Companies, emit, leave, note, table
-from flows.commands.status import pair_of
-from flows.installation import installation
+from flows.commands.opened import Opened, opened
+from flows.commands.output import FINDINGS, AsJson, Companies, emit, leave, table
+from flows.commands.together import with_options
 from mappings.errors import FatalError
 
 if TYPE_CHECKING:
-    from mappings.catalogue import Catalogue
     from tasks.state.records import LaneRecord
-    from tasks.state.store import Store
     from tasks.sync.control import Moved
 
-MapNames = Annotated[list[str] | None, typer.Argument(metavar="[MAPS]...", help="Names of maps.")]
-Every = Annotated[bool, typer.Option("--all", help="All maps.")]
+
+@dataclass(frozen=True)
+class Which:
+    """The maps that a command is about; none unless said."""
+
+    maps: Annotated[list[str] | None, typer.Argument(metavar="[MAPS]...", help="Names of maps.")] = None
+    area: Areas = None
+    solution: Solutions = None
+    every: Annotated[bool, typer.Option("--all", help="All maps.")] = False
+    company: Companies = None
 
 
-def pause(
-    maps: MapNames = None,
-    area: Areas = None,
-    solution: Solutions = None,
-    every: Every = False,
-    company: Companies = None,
-    as_json: AsJson = False,
-) -> None:
+@with_options
+def pause(which: Which, as_json: AsJson = False) -> None:
     """Stop working on maps for a while; nothing is lost meanwhile, however long it takes.
 
     What runs ends with the batch under way. Maps by name, area or solution, or --all. Exit code 1 if a map could not be paused.
     Example: dualflow pause --area Customers --company usmf
     """
 
-    def work(store: Store, _: Catalogue, lanes: Sequence[LaneRecord]) -> list[Moved]:
+    def work(here: Opened, lanes: Sequence[LaneRecord]) -> list[Moved]:
         from tasks.sync.control import pause
 
-        return pause(store, lanes)
+        return pause(here.store, lanes)
 
-    _report(_control(work, maps, area, solution, every, company), "paused", as_json)
+    _report(_control(work, which), "paused", as_json)
 
 
+@with_options
 def resume(
-    maps: MapNames = None,
-    area: Areas = None,
-    solution: Solutions = None,
-    every: Every = False,
-    company: Companies = None,
+    which: Which,
     catch_up: Annotated[
         bool, typer.Option("--catch-up", help="First what came meanwhile, then what comes now (default).")
     ] = False,
@@ -68,77 +66,58 @@ def resume(
         raise typer.BadParameter("choose one of --catch-up, --live-first and --discard")
     backlog: Literal["catch-up", "live-first"] = "live-first" if live_first else "catch-up"
 
-    def work(store: Store, _: Catalogue, lanes: Sequence[LaneRecord]) -> list[Moved]:
+    def work(here: Opened, lanes: Sequence[LaneRecord]) -> list[Moved]:
         if discard:
             from tasks.sync import resuming
             from tasks.sync.session import Session
 
-            session = Session.open(store=store)
+            session = Session.open(store=here.store)
             return resuming.discard(session, lanes)
         from tasks.sync.control import resume
 
-        return resume(store, lanes, backlog)
+        return resume(here.store, lanes, backlog)
 
-    _report(_control(work, maps, area, solution, every, company), "running", as_json)
+    _report(_control(work, which), "running", as_json)
 
 
-def stop(
-    maps: MapNames = None,
-    area: Areas = None,
-    solution: Solutions = None,
-    every: Every = False,
-    company: Companies = None,
-    as_json: AsJson = False,
-) -> None:
+@with_options
+def stop(which: Which, as_json: AsJson = False) -> None:
     """Take maps out of service: they hear of no change any more, and start again with an initial sync in a mode you name.
 
     What runs ends with the batch under way. Example: dualflow stop "Customer groups" --company usmf
     """
 
-    def work(store: Store, catalogue: Catalogue, lanes: Sequence[LaneRecord]) -> list[Moved]:
+    def work(here: Opened, lanes: Sequence[LaneRecord]) -> list[Moved]:
         from tasks.sync.control import stop
 
-        return stop(store, catalogue, lanes)
+        return stop(here.store, here.catalogue, lanes)
 
-    _report(_control(work, maps, area, solution, every, company), "not_running", as_json)
+    _report(_control(work, which), "not_running", as_json)
 
 
-def _control(
-    work: Callable[[Store, Catalogue, Sequence[LaneRecord]], list[Moved]],
-    maps: list[str] | None,
-    areas: list[str] | None,
-    solutions: list[str] | None,
-    every: bool,
-    companies: list[str] | None,
-) -> list[Moved]:
-    if every == bool(maps or areas or solutions):
+def _control(work: Callable[[Opened, Sequence[LaneRecord]], list[Moved]], which: Which) -> list[Moved]:
+    if which.every == bool(which.maps or which.area or which.solution):
         raise typer.BadParameter("name maps, an --area or a --solution, or say --all")
-    with installation(note):
-        from tasks.state.store import Store
+    with opened() as here:
         from tasks.sync.control import lanes_of
-        from tasks.sync.settings import load_settings
 
-        settings = load_settings()
-        catalogue = settings.catalogue()
-        with Store.open(settings.state_url) as store:
-            pair = pair_of(store, settings.fno_url)
-            lanes = lanes_of(
-                store,
-                pair,
-                catalogue,
-                maps or (),
-                areas or (),
-                solutions or (),
-                companies or (),
-                within=settings.maps,
+        lanes = lanes_of(
+            here.store,
+            here.pair,
+            here.catalogue,
+            which.maps or (),
+            which.area or (),
+            which.solution or (),
+            which.company or (),
+            within=here.settings.maps,
+        )
+        if not lanes:
+            raise FatalError(
+                "none of these maps was ever started",
+                code="never_started",
+                remedy="`dualflow sync initial` starts them; `dualflow status --all` shows those that are",
             )
-            if not lanes:
-                raise FatalError(
-                    "none of these maps was ever started",
-                    code="never_started",
-                    remedy="`dualflow sync initial` starts them; `dualflow status --all` shows those that are",
-                )
-            return work(store, catalogue, lanes)
+        return work(here, lanes)
 
 
 def _report(moved: Sequence[Moved], wanted: str, as_json: bool) -> None:

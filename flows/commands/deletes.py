@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
-from flows.commands.status import pair_of
-from flows.installation import installation
+from flows.commands.choice import MapName, OneCompany
+from flows.commands.opened import opened
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, table
+from mappings.metadata import SIDE_NAMES
 
 app = typer.Typer(help="Deletes that wait for a person's word.", no_args_is_help=True)
-
-SIDES = {"fno": "F&O", "dataverse": "Dataverse", None: ""}
 
 
 @app.command("list")
@@ -26,21 +25,24 @@ def list_(
 
     Exit code 1 if there is anything. Example: dualflow deletes list
     """
-    with installation(note):
-        from tasks.state.store import Store
+    with opened() as here:
         from tasks.sync.approval import held
-        from tasks.sync.settings import load_settings
 
-        settings = load_settings()
-        with Store.open(settings.state_url) as store:
-            found = held(store, pair_of(store, settings.fno_url), map_)
+        found = held(here.store, here.pair, here.map_name(map_))
 
     def show() -> None:
         if not found:
             console().print("nothing is held")
             return
         rows = [
-            (each.map, each.company, SIDES[each.gone_from], each.rows, ", ".join(each.keys), each.reason)
+            (
+                each.map,
+                each.company,
+                SIDE_NAMES.get(each.gone_from or "", ""),
+                each.rows,
+                ", ".join(each.keys),
+                each.reason,
+            )
             for each in found
         ]
         table("Held", ("map", "company", "gone from", "rows", "such as", "why"), rows)
@@ -53,8 +55,8 @@ def list_(
 
 @app.command()
 def approve(
-    map_: Annotated[str, typer.Argument(metavar="MAP", help="Name of the map.")],
-    company: Annotated[str | None, typer.Option("--company", "-c", help="One company only.")] = None,
+    map_: MapName,
+    company: OneCompany = None,
     hours: Annotated[float, typer.Option(help="How long the approval holds.", min=0.1)] = 24,
     as_json: AsJson = False,
 ) -> None:
@@ -62,16 +64,11 @@ def approve(
 
     The next delta run does it, and looks at each row once more before. Example: dualflow deletes approve "Customer groups" -c usmf
     """
-    with installation(note):
-        from tasks.state.store import Store
+    with opened() as here:
         from tasks.sync.approval import approve as let_go
-        from tasks.sync.settings import load_settings
 
-        settings = load_settings()
-        settings.catalogue().get(map_)
-        with Store.open(settings.state_url) as store:
-            pair = pair_of(store, settings.fno_url)
-            done = let_go(store, pair, map_, company, timedelta(hours=hours), datetime.now(UTC))
+        name = here.catalogue.get(map_).name
+        done = let_go(here.store, here.pair, name, company, timedelta(hours=hours), datetime.now(UTC))
 
     def show() -> None:
         for each in done:

@@ -13,9 +13,9 @@ from flows.installation import DEMO, FOLDER, SEED, rehearsal
 from flows.local_sandbox import LocalSandbox, arguments_of
 from flows.prefect_server import prefect_api, running_server, settle_environment
 from mappings.errors import FatalError
+from mappings.metadata import SIDE_NAMES
 
 SMALL = 2_000
-SIDES = {"fno": "F&O", "dataverse": "Dataverse"}
 
 
 def demo(
@@ -153,7 +153,7 @@ def _show(found: dict[str, Any]) -> None:
         "What users did, and when it was on the other side",
         ("edit", "made in", "arrived", "seconds"),
         [
-            (edit["edit"], SIDES[edit["side"]], "yes" if edit["arrived"] else "NO", edit["seconds"])
+            (edit["edit"], SIDE_NAMES[edit["side"]], "yes" if edit["arrived"] else "NO", edit["seconds"])
             for edit in found["edits"]
         ],
     )

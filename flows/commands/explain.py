@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.commands.choice import MapName
 from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
 from flows.installation import installation
+from mappings.metadata import SIDE_NAMES
 
 if TYPE_CHECKING:
     from tasks.sync.explaining import Story
@@ -16,14 +18,13 @@ if TYPE_CHECKING:
 NAMED = 8
 """Fields of one change that are named; of more, only how many."""
 
-SIDES = {"fno": "F&O", "dataverse": "Dataverse", "": ""}
 MOVED = {True: "changed", False: "", None: "never settled"}
 QUIET = frozenset({"synced", "normalized"})
 """Standings of a row about which nobody has to do anything."""
 
 
 def explain(
-    map_: Annotated[str, typer.Argument(metavar="MAP", help="Name of the map.")],
+    map_: MapName,
     key: Annotated[
         str, typer.Argument(metavar="KEY", help="The row's integration key; several parts separated by /.")
     ],
@@ -105,7 +106,7 @@ def _show(story: Story, every: bool) -> None:
                     str(each.id),
                     each.kind,
                     ", ".join(each.fields),
-                    SIDES[each.winner] or each.status,
+                    SIDE_NAMES.get(each.winner, each.status),
                     f"{each.at:%F %T}",
                 )
                 for each in story.conflicts
@@ -120,7 +121,7 @@ def _show(story: Story, every: bool) -> None:
                 (
                     f"{each.at:%F %T}",
                     each.action,
-                    SIDES.get(each.side, each.side),
+                    SIDE_NAMES.get(each.side, each.side),
                     _fields(each.fields),
                     str(each.run or ""),
                 )

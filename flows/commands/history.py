@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
-from flows.commands.status import pair_of
-from flows.installation import installation
+from flows.commands.choice import MapName, OneCompany
+from flows.commands.opened import opened
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, table
 
 NAMED = 8
 """Fields of one change that are named; of more, only how many."""
@@ -19,11 +19,11 @@ FROM = {"fno": "Dataverse → F&O", "dataverse": "F&O → Dataverse", "": ""}
 
 
 def history(
-    map_: Annotated[str, typer.Argument(metavar="MAP", help="Name of the map.")],
+    map_: MapName,
     key: Annotated[
         str | None, typer.Argument(metavar="[KEY]", help="The row's key; several parts separated by /.")
     ] = None,
-    company: Annotated[str | None, typer.Option("--company", "-c", help="One company only.")] = None,
+    company: OneCompany = None,
     limit: Annotated[int, typer.Option(help="Changes and runs at most.", min=1)] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -32,22 +32,11 @@ def history(
     Rows that an initial sync made are counted with their run, not listed one by one. Exit code 1 if nothing is on record.
     Example: dualflow history "Customers V3 to accounts" US-001 -c usmf
     """
-    with installation(note):
-        from tasks.state.store import Store
+    with opened() as here:
         from tasks.sync.past import past
-        from tasks.sync.settings import load_settings
 
-        settings = load_settings()
-        name = settings.catalogue().get(map_).name
-        with Store.open(settings.state_url) as store:
-            found = past(
-                store,
-                pair_of(store, settings.fno_url),
-                name,
-                company.lower() if company else None,
-                key,
-                limit,
-            )
+        name = here.catalogue.get(map_).name
+        found = past(here.store, here.pair, name, company, key, limit)
 
     def show() -> None:
         if not found:

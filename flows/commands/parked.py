@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -15,46 +15,63 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from flows.commands.ages import Newer, Older, since
+from flows.commands.choice import OneCompany, OneMap
+from flows.commands.opened import Opened, opened
 from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
-from flows.commands.status import pair_of
-from flows.installation import installation
+from flows.commands.together import with_options
+from mappings.metadata import SIDE_NAMES
 
 if TYPE_CHECKING:
     from tasks.state.records import ParkedChoice
-    from tasks.state.store import Store
     from tasks.sync.parking import Done, Line
 
 app = typer.Typer(help="Rows that could not be written: why, and what to do.", no_args_is_help=True)
 
 Kind = Literal["parked", "waiting_create", "held_delete", "uncertain", "duplicate", "out_of_scope", "skipped"]
-MapOption = Annotated[str | None, typer.Option("--map", "-m", help="One map only.")]
-CompanyOption = Annotated[str | None, typer.Option("--company", "-c", help="One company only.")]
-CodeOption = Annotated[str | None, typer.Option("--code", help="One error code only, such as too_long.")]
-KindOption = Annotated[Kind | None, typer.Option(help="One kind only.")]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of `parked list`.")]
 All = Annotated[bool, typer.Option("--all", help="All that the options choose.")]
 
-SIDES = {"fno": "F&O", "dataverse": "Dataverse"}
+
+@dataclass(frozen=True)
+class Which:
+    """Options that choose rows; all rows unless said."""
+
+    map_: OneMap = None
+    company: OneCompany = None
+    code: Annotated[str | None, typer.Option("--code", help="One error code only, such as too_long.")] = None
+    kind: Annotated[Kind | None, typer.Option(help="One kind only.")] = None
+    older: Older = None
+    newer: Newer = None
+
+    def choice(self, here: Opened, ids: list[int] | None = None) -> ParkedChoice:
+        """The same for the state; with numbers only those rows."""
+        from tasks.state.records import ParkedChoice
+
+        now = datetime.now(UTC)
+        return ParkedChoice(
+            map=here.map_name(self.map_),
+            company=self.company,
+            kind=self.kind,
+            code=self.code,
+            before=now - self.older if self.older is not None else None,
+            after=now - self.newer if self.newer is not None else None,
+            ids=tuple(ids or ()),
+        )
+
+
 SHOWN = 200
 """Lines that a table shows; a file takes all."""
 
 
 @app.command("list")
-def list_(
-    map_: MapOption = None,
-    company: CompanyOption = None,
-    code: CodeOption = None,
-    kind: KindOption = None,
-    older: Older = None,
-    newer: Newer = None,
-    as_json: AsJson = False,
-) -> None:
+@with_options
+def list_(which: Which, as_json: AsJson = False) -> None:
     """List parked rows, oldest first, and rows that wait for another: which row, which field, what is wrong, what to do.
 
     Exit code 1 if there are any but those set aside. Example: dualflow parked list --map "Customer groups" --older-than 2d
     """
-    with installation(note), _state() as (store, pair):
-        lines = _lines(store, pair, _choice(map_, company, code, kind, older, newer))
+    with opened() as here:
+        lines = _lines(here, which.choice(here))
         found = list(lines) if as_json else list(islice(lines, SHOWN))
         more = sum(1 for _ in lines)
 
@@ -68,7 +85,7 @@ def list_(
                 str(line.id or ""),
                 line.map,
                 line.company,
-                SIDES[line.side],
+                SIDE_NAMES[line.side],
                 line.key,
                 line.field or line.parents,
                 line.message + (f"\n→ {line.fix}" if line.fix else ""),
@@ -103,16 +120,12 @@ def list_(
 
 
 @app.command()
+@with_options
 def export(
+    which: Which,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write. Default: stdout.")
     ] = None,
-    map_: MapOption = None,
-    company: CompanyOption = None,
-    code: CodeOption = None,
-    kind: KindOption = None,
-    older: Older = None,
-    newer: Newer = None,
 ) -> None:
     """Write all of them as CSV, one line a row, whatever their number.
 
@@ -120,8 +133,8 @@ def export(
     """
     from tasks.sync.parking import COLUMNS
 
-    with installation(note), _state() as (store, pair):
-        lines = _lines(store, pair, _choice(map_, company, code, kind, older, newer))
+    with opened() as here:
+        lines = _lines(here, which.choice(here))
         if output is None:
             count = _write(sys.stdout, COLUMNS, lines)
         else:
@@ -131,91 +144,41 @@ def export(
 
 
 @app.command()
-def retry(
-    ids: Ids = None,
-    every: All = False,
-    map_: MapOption = None,
-    company: CompanyOption = None,
-    code: CodeOption = None,
-    kind: KindOption = None,
-    older: Older = None,
-    newer: Newer = None,
-    as_json: AsJson = False,
-) -> None:
+@with_options
+def retry(which: Which, ids: Ids = None, every: All = False, as_json: AsJson = False) -> None:
     """Let rows be tried again by the next delta run, without waiting for their turn.
 
     Exit code 1 if nothing fits. Example: dualflow parked retry --all --code too_long
     """
     from tasks.sync import parking
 
-    with installation(note), _state() as (store, pair):
-        choice = _choice(map_, company, code, kind, older, newer, ids, every)
-        done = parking.retry(store, pair, choice, datetime.now(UTC))
+    _said_which(ids, every)
+    with opened() as here:
+        done = parking.retry(here.store, here.pair, which.choice(here, ids), datetime.now(UTC))
     _said(done, "will be tried again: dualflow sync delta", as_json)
 
 
 @app.command()
-def skip(
-    ids: Ids = None,
-    every: All = False,
-    map_: MapOption = None,
-    company: CompanyOption = None,
-    code: CodeOption = None,
-    kind: KindOption = None,
-    older: Older = None,
-    newer: Newer = None,
-    as_json: AsJson = False,
-) -> None:
+@with_options
+def skip(which: Which, ids: Ids = None, every: All = False, as_json: AsJson = False) -> None:
     """Set rows aside: nobody tries them again until they change, or fail for another reason; `retry` brings them back.
 
     Exit code 1 if nothing fits. Example: dualflow parked skip 17 18
     """
     from tasks.sync import parking
 
-    with installation(note), _state() as (store, pair):
-        choice = _choice(map_, company, code, kind, older, newer, ids, every)
-        done = parking.skip(store, pair, choice)
+    _said_which(ids, every)
+    with opened() as here:
+        done = parking.skip(here.store, here.pair, which.choice(here, ids))
     _said(done, "set aside", as_json)
 
 
-@contextmanager
-def _state() -> Iterator[tuple[Store, int]]:
-    from tasks.state.store import Store
-    from tasks.sync.settings import load_settings
-
-    settings = load_settings()
-    with Store.open(settings.state_url) as store:
-        yield store, pair_of(store, settings.fno_url)
-
-
-def _choice(
-    map_: str | None,
-    company: str | None,
-    code: str | None,
-    kind: Kind | None,
-    older: timedelta | None,
-    newer: timedelta | None,
-    ids: list[int] | None = None,
-    every: bool | None = None,
-) -> ParkedChoice:
-    from tasks.state.records import ParkedChoice
-    from tasks.sync.settings import load_settings
-
-    if every is not None and every == bool(ids):
+def _said_which(ids: list[int] | None, every: bool) -> None:
+    if every == bool(ids):
         raise typer.BadParameter("name rows by their numbers, or say --all, with options that choose")
-    now = datetime.now(UTC)
-    return ParkedChoice(
-        map=load_settings().catalogue().get(map_).name if map_ else None,
-        company=company.lower() if company else None,
-        kind=kind,
-        code=code,
-        before=now - older if older is not None else None,
-        after=now - newer if newer is not None else None,
-        ids=tuple(ids or ()),
-    )
 
 
-def _lines(store: Store, pair: int, choice: ParkedChoice) -> Iterator[Line]:
+def _lines(here: Opened, choice: ParkedChoice) -> Iterator[Line]:
     from mappings.troubleshooting.catalogue import recognize
     from tasks.sync.parking import listed
 
@@ -224,7 +187,7 @@ def _lines(store: Store, pair: int, choice: ParkedChoice) -> Iterator[Line]:
         known = recognize(message, code)
         return known.advice if known is not None else ""
 
-    return listed(store, pair, choice, advise)
+    return listed(here.store, here.pair, choice, advise)
 
 
 def _next(line: Line, now: datetime) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.commands.opened import pair_of
 from flows.commands.output import AsJson, console, emit, note
-from flows.commands.status import pair_of
 from flows.installation import installation
 from mappings.errors import FatalError
 

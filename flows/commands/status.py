@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import typer
 
-from flows.commands.output import FINDINGS, AsJson, console, emit, leave, note, table
-from flows.installation import installation
-from mappings.errors import FatalError
-
-if TYPE_CHECKING:
-    from tasks.state.store import Store
-
+from flows.commands.opened import opened
+from flows.commands.output import FINDINGS, AsJson, console, emit, leave, table
+from mappings.metadata import SIDE_NAMES, SIDES
 
 COLUMNS = {
     "map": "map",
@@ -53,8 +48,14 @@ def status(
     Reads the state only: it answers also when a system is down. Exit code 1 if a person should look at something.
     Example: dualflow status --json
     """
-    with installation(note):
-        found, budgets = _read()
+    with opened() as here:
+        from tasks.sync import status as standing
+        from tasks.sync.budget import Limits
+        from tasks.sync.budget import standing as used
+
+        now, limits = datetime.now(UTC), Limits.of(here.settings)
+        budgets = [used(here.store, here.pair, side, limits, now.timestamp()).as_json() for side in SIDES]
+        found = standing.status(here.store, here.pair, here.catalogue, now)
 
     def show() -> None:
         busy = [lane for lane in found.lanes if every or _to_do(lane)]
@@ -79,7 +80,7 @@ def status(
         )
         for each in budgets:
             console().print(
-                f"{'F&O' if each['side'] == 'fno' else 'Dataverse'} was asked {each['requests']:,} of {each['requests_limit']:,}"
+                f"{SIDE_NAMES[each['side']]} was asked {each['requests']:,} of {each['requests_limit']:,}"
                 f" times in five minutes, {each['today']:,} of {each['today_limit']:,} rows today"
             )
         for finding in found.findings:
@@ -93,7 +94,7 @@ def status(
 def _feed(feed: Any) -> list[object]:
     return [
         ", ".join(feed.maps),
-        "F&O" if feed.side == "fno" else "Dataverse",
+        SIDE_NAMES[feed.side],
         feed.feed,
         f"{feed.lag:,.0f} s",
         "" if feed.seconds is None else f"{feed.seconds:,.0f} s ago",
@@ -106,8 +107,9 @@ def _summary(feeds: Sequence[Any]) -> None:
     """One line a kind of feed: how many tables it serves, how soon it tells of a change."""
     kinds = Counter((feed.side, feed.feed, feed.lag) for feed in feeds)
     for (side, kind, lag), number in sorted(kinds.items()):
-        name = "F&O" if side == "fno" else "Dataverse"
-        console().print(f"{name}: {number} feed{'s'[: number != 1]} by {kind}, {lag:,.0f} s to expect")
+        console().print(
+            f"{SIDE_NAMES[side]}: {number} feed{'s'[: number != 1]} by {kind}, {lag:,.0f} s to expect"
+        )
 
 
 def _to_do(lane: Any) -> bool:
@@ -122,46 +124,3 @@ def _to_do(lane: Any) -> bool:
         lane.conflicts,
     )
     return lane.state != "running" or any(told)
-
-
-def _read() -> tuple[Any, list[dict[str, Any]]]:
-    from tasks.state.store import Store
-    from tasks.sync import status as standing
-    from tasks.sync.budget import Limits
-    from tasks.sync.budget import standing as used
-    from tasks.sync.settings import load_settings
-
-    settings = load_settings()
-    catalogue = settings.catalogue()
-    with Store.open(settings.state_url) as store:
-        pair, now = pair_of(store, settings.fno_url), datetime.now(UTC)
-        limits = Limits.of(settings)
-        budgets = [
-            used(store, pair, side, limits, now.timestamp()).as_json() for side in ("fno", "dataverse")
-        ]
-        return standing.status(store, pair, catalogue, now), budgets
-
-
-def pair_of(store: Store, fno_url: str) -> int:
-    """The pair of environments that the settings mean, found without asking either.
-
-    Where an F&O environment was connected to one Dataverse after another, it is the pair that ran last.
-
-    Raises:
-        FatalError: nothing ran with this F&O environment.
-    """
-    address = urlsplit(fno_url)
-    environment = f"{address.hostname}{address.path.rstrip('/')}"
-    known = [pair for pair, (fno, _) in store.pairs().items() if fno == environment]
-    if not known:
-        raise FatalError(
-            f"nothing ran with {environment} yet",
-            code="no_state",
-            remedy="begin with `dualflow sync initial`, or correct DUALFLOW_STATE_URL",
-        )
-
-    def last_run(pair: int) -> int:
-        with store.read() as state:
-            return max((run.id for run in state.runs(pair, limit=1)), default=0)
-
-    return max(known, key=last_run)

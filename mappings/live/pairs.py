@@ -9,11 +9,9 @@ from mappings.findings import Finding, Reporter, Side
 from mappings.live.lookups import end_of
 from mappings.live.metadata import Live
 from mappings.live.types import misfit, narrower, shorter
-from mappings.metadata import Column, SideName, Table
+from mappings.metadata import SIDE_NAMES, Column, SideName, Table
 from mappings.model import FieldPair, Map
 from mappings.validation import COMPANY_PROPERTY, near
-
-LABEL: Mapping[Side, str] = {"fno": "F&O", "dataverse": "Dataverse"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def _missing(side: SideName, name: str, table: Table, code: str, field: str, rep
     return report(
         code,
         field,
-        f"{table.name} has no {what} {name} in {LABEL[side]}",
+        f"{table.name} has no {what} {name} in {SIDE_NAMES[side]}",
         side=side,
         expected=name,
         remedy=near(name, table.columns),
@@ -108,13 +106,13 @@ def _writable(bound: Pair, each: Map, report: Reporter) -> Iterator[Finding]:
             continue
         field = f"{bound.place}.{side}"
         if not column.creatable and not column.updatable:
-            message = f"{column.name} is read-only in {LABEL[side]}"
+            message = f"{column.name} is read-only in {SIDE_NAMES[side]}"
             yield report("DIPV1011", field, message, side=side, expected="writable", found="read-only")
         elif not column.creatable:
-            message = f"{column.name} can't be set on a new row in {LABEL[side]}"
+            message = f"{column.name} can't be set on a new row in {SIDE_NAMES[side]}"
             yield report("created_only", field, message, side=side, found="can be changed, not created")
         elif not key and pair.constant is None:
-            message = f"{column.name} can be set on a new row only in {LABEL[side]}"
+            message = f"{column.name} can be set on a new row only in {SIDE_NAMES[side]}"
             yield report("created_only", field, message, side=side, found="can be created, not changed")
 
 
@@ -161,7 +159,7 @@ def _fits(bound: Pair, report: Reporter) -> Iterator[Finding]:
             yield report(
                 "shorter",
                 field,
-                f"{target.name} holds {target.max_length} characters in {LABEL[side]}, "
+                f"{target.name} holds {target.max_length} characters in {SIDE_NAMES[side]}, "
                 f"{source.name} on the other side {source.max_length}",
                 side=side,
                 expected=str(source.max_length),
@@ -171,7 +169,7 @@ def _fits(bound: Pair, report: Reporter) -> Iterator[Finding]:
             yield report(
                 "narrower",
                 field,
-                f"{target.name} holds numbers to {_largest(target)} in {LABEL[side]}, "
+                f"{target.name} holds numbers to {_largest(target)} in {SIDE_NAMES[side]}, "
                 f"{source.name} on the other side to {_largest(source)}",
                 side=side,
                 expected=_largest(source),
@@ -214,7 +212,7 @@ def _required(
             yield report(
                 "DIPV1010",
                 "fno.set" if side == "fno" else "dataverse.table",
-                f"{LABEL[side]} requires {column.name} of {table.name}, and the map doesn't fill it",
+                f"{SIDE_NAMES[side]} requires {column.name} of {table.name}, and the map doesn't fill it",
                 side=side,
                 expected=column.name,
                 # F&O fills some of what it requires from its parameters, Dataverse choices from their defaults
@@ -227,7 +225,7 @@ def _required(
             yield report(
                 "DIPV1031",
                 bound.place,
-                f"{LABEL[side]} requires {column.name}, and its source may be empty in {LABEL[other]}",
+                f"{SIDE_NAMES[side]} requires {column.name}, and its source may be empty in {SIDE_NAMES[other]}",
                 side=side,
                 severity="note" if bound.pair.lookup else None,
             )

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from mappings import deviations
 from mappings.findings import Finding, Reporter, Side
-from mappings.live.pairs import LABEL, Pair
+from mappings.live.pairs import Pair
 from mappings.live.types import holds, member_meant
-from mappings.metadata import Column
+from mappings.metadata import SIDE_NAMES, Column
 from mappings.model import Map
 
 
@@ -80,7 +80,7 @@ def _outside(column: Column, values: list[str], field: str, side: Side, report: 
     return report(
         code.get(column.kind, "bad_value"),
         field,
-        f"{message} in {LABEL[side]}",
+        f"{message} in {SIDE_NAMES[side]}",
         side=side,
         expected=", ".join(values),
         found=", ".join(column.members),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mappings.metadata import SideName
+from mappings.metadata import SIDE_NAMES, SideName
 from tasks.state.leases import Lease
 from tasks.sync.lane import Lane
 
@@ -25,7 +25,7 @@ def brake_changed(lane: Lane, lease: Lease, changed: int, links: int, side: Side
     """A scan that finds a large share of all rows changed may have found a restored database: stop and ask."""
     if changed < SCAN_UPDATE_FLOOR or changed <= lane.settings.update_brake_share * links:
         return False
-    name = "F&O" if side == "fno" else "Dataverse"
+    name = SIDE_NAMES[side]
     return _stop(lane, lease, f"a scan of {name} found {changed} of {links} rows changed since the last one")
 
 
@@ -33,7 +33,7 @@ def brake_left(lane: Lane, lease: Lease, left: int, links: int, side: str, expre
     """Many rows at once that a filter no longer takes: somebody changed the filter, or the field that it reads, for all of them."""
     if left <= max(lane.settings.brake_minimum, lane.settings.update_brake_share * links):
         return False
-    name = "F&O" if side == "fno" else "Dataverse"
+    name = SIDE_NAMES[side]
     return _stop(lane, lease, f"{left} of {links} rows of {name} left the map's filter ({expression})")
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import Enum
 
 from mappings.errors import FatalError
-from mappings.metadata import SideName
+from mappings.metadata import SIDE_NAMES, SideName
 from tasks.state.records import Link
 from tasks.sync.brake import allowance
 from tasks.sync.cases import Case, Work, relink
@@ -140,9 +140,9 @@ class Evidence:
                 code="not_visible",
                 message=f"{gone} row(s) of map {lane.map.name!r}"
                 + (f", company {lane.company}," if lane.company else "")
-                + f" can't be found in {_name(gone_from)}, and neither can any other row there: this looks like lost"
+                + f" can't be found in {SIDE_NAMES[gone_from]}, and neither can any other row there: this looks like lost"
                 " access, not like deletes",
-                remedy=f"check the rights of the integration user in {_name(gone_from)}, then {self._approve} to go on",
+                remedy=f"check the rights of the integration user in {SIDE_NAMES[gone_from]}, then {self._approve} to go on",
             )
             return
         if policy != "propagate":
@@ -176,8 +176,8 @@ class Evidence:
                 code="delete_brake",
                 message=f"{gone} row(s) of map {lane.map.name!r}"
                 + (f", company {lane.company}," if lane.company else "")
-                + f" were deleted in {_name(gone_from)}, or left the filter there; with {done} in the last 24 hours this is more"
-                f" than {allowance(lane, paired)} of {paired} paired rows",
+                + f" were deleted in {SIDE_NAMES[gone_from]}, or left the filter there; with {done} in the last 24 hours"
+                f" this is more than {allowance(lane, paired)} of {paired} paired rows",
                 remedy=f"look at `dualflow deletes list`, then {self._approve} or restore the rows",
             )
 
@@ -250,7 +250,3 @@ class Evidence:
         work.error = FatalError(
             message, code=code, remedy=remedy, map=self._lane.map.name, company=self._lane.company
         )
-
-
-def _name(side: SideName) -> str:
-    return "F&O" if side == "fno" else "Dataverse"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from mappings.metadata import SIDE_NAMES
 from tasks.connectors.side import Row
 from tasks.state.records import ConflictRecord, HistoryEntry, LaneRecord, ParkedRow, WaitingRow
 from tasks.sync.cases import Case, Work
@@ -286,7 +287,7 @@ def _next(work: Work, i: int, record: LaneRecord) -> list[str]:
         if send.case == i:
             fields = sorted(send.operation.body)
             out.append(
-                f"{send.operation.kind} in {_SIDES[send.side]}"
+                f"{send.operation.kind} in {SIDE_NAMES[send.side]}"
                 + (f": {', '.join(name.partition('@')[0] for name in fields)}" if fields else "")
             )
     out += [f"park it: {each.message}" for each in work.parked if _is(work, i, each.side, each.row)]
@@ -300,9 +301,6 @@ def _next(work: Work, i: int, record: LaneRecord) -> list[str]:
     if work.decisions[i] is Decision.UNLINK:
         out.append("forget it: it is gone on both sides")
     return list(dict.fromkeys(out))
-
-
-_SIDES = {"fno": "F&O", "dataverse": "Dataverse"}
 
 
 def _is(work: Work, i: int, side: str, row: str) -> bool:

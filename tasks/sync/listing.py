@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mappings.metadata import SideName
+from mappings.metadata import SIDE_NAMES, SideName
 from tasks.connectors.side import ServiceError
 from tasks.state.records import ParkedKind, ParkedRow
 from tasks.sync.cases import Case, Work, fno_name
@@ -147,7 +147,7 @@ class Listing:
         Args:
             children: of a delete: how many rows of which tables still name the row.
         """
-        lane, name = self._lane, "F&O" if side == "fno" else "Dataverse"
+        lane, name = self._lane, SIDE_NAMES[side]
         said = f"{name} refused the {kind}: {error.message if error else 'no reason given'}"
         if children:
             counted = ", ".join(f"{count} of {table}" for table, count in sorted(children.items()))
@@ -295,7 +295,7 @@ class Listing:
         self, work: Work, i: int, gone_from: SideName, code: str, message: str, remedy: str
     ) -> None:
         """A delete that a person has to approve."""
-        name = "F&O" if gone_from == "fno" else "Dataverse"
+        name = SIDE_NAMES[gone_from]
         self.park(
             work,
             i,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from mappings.errors import FatalError
-from mappings.metadata import SideName
+from mappings.metadata import SIDE_NAMES, SideName
 from tasks.connectors.side import Row
 from tasks.state.leases import Lease
 from tasks.state.records import Cursor, LaneRecord, Link
@@ -76,7 +76,7 @@ def stop_all(store: Store, pair: int, side: SideName, table: str) -> NoReturn:
     Raises:
         Rewound: always.
     """
-    name = "F&O" if side == "fno" else "Dataverse"
+    name = SIDE_NAMES[side]
     what = (
         f"{name} went back in time: versions in {table} are lower than they were; it was restored or replaced by a copy."
         " Nothing is written: its old values would overwrite newer ones, and rows made since would count as deleted"

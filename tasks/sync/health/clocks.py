@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mappings.metadata import SIDE_NAMES, SIDES
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
-from tasks.sync.health.reaching import NAMES
 from tasks.sync.health.surroundings import Surroundings
 
 TOLERATED = 5.0
@@ -17,7 +17,7 @@ FAR = 240.0
 
 def clocks(around: Surroundings) -> Iterator[Finding]:
     """Clocks that differ from ours."""
-    for name in NAMES:
+    for name in SIDES:
         side = around.fno if name == "fno" else around.dataverse
         if side is None or abs(side.skew) <= TOLERATED:
             continue
@@ -27,7 +27,7 @@ def clocks(around: Surroundings) -> Iterator[Finding]:
             "clock_skew",
             "error" if abs(side.skew) > FAR else "warning",
             name,
-            f"clock of {NAMES[name]}",
+            f"clock of {SIDE_NAMES[name]}",
             f"the time of this machine, to {TOLERATED:.0f} s",
             f"{abs(side.skew):.0f} s {ahead} it",
             "set this machine's clock by a time server: the services' own clocks are mostly right",

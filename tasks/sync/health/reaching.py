@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mappings.errors import DualflowError, FatalError
+from mappings.metadata import SIDE_NAMES, SIDES, SideName
 from tasks.connectors.challenge import Challenge, challenge
-from tasks.connectors.side import SideName
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding, Where, advice
 from tasks.sync.health.surroundings import Surroundings
-
-NAMES: dict[SideName, str] = {"fno": "F&O", "dataverse": "Dataverse"}
 
 
 class Cause(NamedTuple):
@@ -99,7 +97,7 @@ _DENIED = {
 def reaching(around: Surroundings) -> Iterator[Finding]:
     """What stands between us and the two systems."""
     told: set[str] = set()
-    for name in NAMES:
+    for name in SIDES:
         trouble = around.trouble.get(name)
         said = challenge(around.clients[name]) if name in around.clients else Challenge(answered=True)
         other = _other_tenant(around, name, said.tenant)
@@ -126,7 +124,7 @@ def _other_tenant(around: Surroundings, side: SideName, theirs: str) -> Finding 
         "reach_other_tenant",
         "error",
         side,
-        NAMES[side],
+        SIDE_NAMES[side],
         f"an environment of tenant {ours}",
         f"it belongs to tenant {theirs}",
         "both systems and the application have to be of one tenant: name another environment, or set DUALFLOW_TENANT_ID",
@@ -155,7 +153,7 @@ def _why(around: Surroundings, side: SideName, trouble: Exception, said: Challen
         cause.code,
         "error",
         where,
-        NAMES[side] if where == side else "login",
+        SIDE_NAMES[side] if where == side else "login",
         cause.expected,
         # ids of single requests to the login service tell nobody anything, and are never the same twice
         trouble.message.split(" Trace ID:")[0],

@@ -8,13 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from mappings.errors import DualflowError
-from mappings.metadata import SideName
+from mappings.metadata import SIDE_NAMES, SideName
 from tasks.state.leases import LeaseHeld
 from tasks.state.store import Store
 from tasks.sync.budget import BEHIND, Limits, standing
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
-from tasks.sync.health.reaching import NAMES
 from tasks.sync.health.surroundings import Surroundings
 from tasks.sync.session import this_worker
 from tasks.sync.status import quiet
@@ -102,7 +101,7 @@ def budgets(around: Surroundings) -> Iterator[Finding]:
             "budget_short",
             "warning",
             side,
-            f"budget of {NAMES[side]}",
+            f"budget of {SIDE_NAMES[side]}",
             f"less than {BEHIND:.0%} used, or initial loads wait",
             f"{used.requests:,} of {limits.requests:,} requests, {used.seconds:,.0f} of {limits.seconds:,.0f} s,"
             f" {used.operations:,} of {limits.operations:,} rows today",
