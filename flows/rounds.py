@@ -12,7 +12,7 @@ from mappings.model import Map
 from tasks.entity import EntityResult, entity_task
 from tasks.sync.lane import Counts
 from tasks.sync.session import Session
-from tasks.sync.work import LaneSummary, maps_with_work
+from tasks.sync.work import LaneSummary, settle
 
 Future = PrefectFuture[EntityResult]
 
@@ -31,25 +31,19 @@ def collect(futures: Iterable[tuple[str, Future]]) -> list[EntityResult]:
 
 
 def drain(session: Session, maps: Sequence[Map], companies: list[str] | None, run: int) -> list[EntityResult]:
-    """Work off all inboxes, parents first, again and again until nothing is left that can be done.
-
-    What one map writes can be what a row of another waited for, so it takes as many rounds as lookups are deep. Maps that turn
-    out to be in trouble are left alone from then on.
-    """
-    skip: set[str] = set()
+    """Work off all inboxes, parents first, each map in a task; maps that turn out to be in trouble are left alone."""
     results: list[EntityResult] = []
-    for _ in range(len(session.catalogue.order()) + 1):
-        named = maps_with_work(session, companies) - skip
-        busy = {sync.name for sync in maps} & named
-        if not busy:
-            break
+
+    def work(busy: Sequence[str]) -> set[str]:
         futures: dict[str, Future] = {}
-        for name, parents in direct_parents(session.catalogue, busy).items():
+        for name, parents in direct_parents(session.catalogue, set(busy)).items():
             awaited = [futures[parent] for parent in parents]
             futures[name] = entity_task(name, "delta").submit(
                 "delta", companies=companies, run=run, wait_for=awaited
             )
         finished = collect(futures.items())
-        results += finished
-        skip |= {result["map"] for result in finished if result["verdict"] != "ok"}
+        results.extend(finished)
+        return {result["map"] for result in finished if result["verdict"] != "ok"}
+
+    settle(session, [sync.name for sync in maps], companies, work)
     return results

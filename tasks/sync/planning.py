@@ -24,7 +24,7 @@ from tasks.sync.companies import Companies
 from tasks.sync.lane import Counts
 from tasks.sync.pretending import Pretended, PretendedSide
 from tasks.sync.session import Session
-from tasks.sync.work import LaneSummary, delta_sync, initial_sync, maps_with_work, poll
+from tasks.sync.work import LaneSummary, delta_sync, initial_sync, poll, settle
 from tasks.transform.digests import shown_key
 
 What = Literal["initial", "delta"]
@@ -197,21 +197,19 @@ def _initial(
 def _settle(
     session: Session, sides: Sequence[PretendedSide], maps: Sequence[Map], companies: Sequence[str] | None
 ) -> list[LaneSummary]:
-    """Work off what waits, parents first, until nothing is left that can be done: as the flow does it."""
+    """Work off what waits, as the flow does it."""
     done: list[LaneSummary] = []
-    troubled: set[str] = set()
-    for _ in range(len(session.catalogue.order()) + 1):
-        busy = maps_with_work(session, companies) - troubled
-        own = [sync for sync in maps if sync.name in busy]
-        if not own:
-            break
-        for sync in own:
-            for company in session.companies_of(sync, companies):
-                _works(sides, sync.name, company)
-                found = delta_sync(session, sync.name, [company] if company else None)
-                done += found
-                if any(each.verdict != "ok" for each in found):
-                    troubled.add(sync.name)
+
+    def work(busy: Sequence[str]) -> set[str]:
+        found: list[LaneSummary] = []
+        for name in busy:
+            for company in session.companies_of(session.catalogue.get(name), companies):
+                _works(sides, name, company)
+                found += delta_sync(session, name, [company] if company else None)
+        done.extend(found)
+        return {each.map for each in found if each.verdict != "ok"}
+
+    settle(session, [sync.name for sync in maps], companies, work)
     return done
 
 

@@ -26,7 +26,7 @@ from tasks.sync.lane import Lane
 from tasks.sync.listed import Fate, Listed, listing
 from tasks.sync.session import Session
 from tasks.sync.verify import Difference, Verification, compare_lane
-from tasks.sync.work import delta_sync, maps_with_work
+from tasks.sync.work import delta_sync, settle
 
 FOUND: tuple[Fate, ...] = ("found",)
 
@@ -204,14 +204,13 @@ def _without_moved(lane: Lane, lease: Lease, named: Sequence[InboxEntry]) -> lis
 def _work_off(
     session: Session, maps: Collection[str], companies: Sequence[str] | None, run: int | None
 ) -> None:
-    """What one map wrote can be what a row of another waited for."""
-    for _ in range(len(session.catalogue.order()) + 1):
-        busy = [sync.name for sync in session.selected() if sync.name in maps]
-        busy = [name for name in busy if name in maps_with_work(session, companies)]
-        if not busy or not any(
-            summary.written for name in busy for summary in delta_sync(session, name, companies, run=run)
-        ):
-            return
+    """Let the rows go on that waited for what was repaired."""
+
+    def work(busy: Sequence[str]) -> Sequence[str]:
+        written = sum(each.written for name in busy for each in delta_sync(session, name, companies, run=run))
+        return () if written else busy
+
+    settle(session, [sync.name for sync in session.selected() if sync.name in maps], companies, work)
 
 
 def _look_again(before: Compared, lane: Lane, listed: Listed) -> Compared:

@@ -6,7 +6,7 @@ A failing lane never stops another: its error becomes its verdict.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 
 from mappings.errors import DualflowError, RetriableError
@@ -204,6 +204,29 @@ def delta_sync(
     return [
         _guarded(session, sync, company, run, work_off) for _, company in loaded(session, [sync], companies)
     ]
+
+
+def settle(
+    session: Session,
+    maps: Sequence[str],
+    companies: Sequence[str] | None,
+    work: Callable[[Sequence[str]], Iterable[str]],
+) -> None:
+    """Work off what waits, again and again until nothing is left that can be done.
+
+    What one map writes can be what a row of another waited for, so it takes as many rounds as lookups are deep.
+
+    Args:
+        maps: names, parents first.
+        work: works on the maps it is given, and says which of them to leave alone from then on.
+    """
+    alone: set[str] = set()
+    for _ in range(len(session.catalogue.order()) + 1):
+        busy = maps_with_work(session, companies) - alone
+        own = [name for name in maps if name in busy]
+        if not own:
+            return
+        alone |= set(work(own))
 
 
 def _guarded(

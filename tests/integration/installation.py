@@ -17,7 +17,7 @@ from tasks.sync.budget import withdraw
 from tasks.sync.seams import Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
-from tasks.sync.work import LaneSummary, delta_sync, initial_sync, maps_with_work, poll
+from tasks.sync.work import LaneSummary, delta_sync, initial_sync, maps_with_work, poll, settle
 from tests.integration.stored import Stored
 from tests.local_services import Services, Side
 
@@ -125,13 +125,15 @@ class Installation:
         """Initial sync of these maps (all that run), then what had to be left open in its first pass, as the flow does it."""
         maps = self.session.selected(names)
         done = [summary for sync in maps for summary in initial_sync(self.session, sync.name, mode=mode)]
-        if mode != "link":
-            for _ in maps:
-                work = [sync for sync in maps if sync.name in maps_with_work(self.session)]
-                found = [summary for sync in work for summary in delta_sync(self.session, sync.name)]
-                done += found
-                if failed(found) or not any(summary.written for summary in found):
-                    break
+        if mode == "link":
+            return done
+
+        def work(busy: Sequence[str]) -> Sequence[str]:
+            found = [summary for name in busy for summary in delta_sync(self.session, name)]
+            done.extend(found)
+            return busy if failed(found) or not any(summary.written for summary in found) else ()
+
+        settle(self.session, [sync.name for sync in maps], None, work)
         return done
 
     def delta(self, *names: str) -> list[LaneSummary]:
