@@ -13,6 +13,7 @@ from tasks.sync.health import (
     state,
     steps,
     tables,
+    teams,
     versions,
 )
 from tasks.sync.health.check import Check
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     companies.CHOSEN,
     companies.IN_FNO,
     companies.IN_DATAVERSE,
+    teams.CHECK,
     solutions.CHECK,
     tables.TABLES,
     tables.KEYS,

@@ -76,17 +76,28 @@ def _user(user: FnoUser, chosen: tuple[str, ...]) -> Iterator[Finding]:
             f"assign roles to the user ({_USERS} > Roles)",
         )
         return
+    limited = {code for role in user.roles for code in user.companies.get(role, ())}
+    wider = sorted(limited - set(chosen)) if all(role in user.companies for role in user.roles) else []
+    if wider and chosen:
+        yield Finding(
+            "user_company_wider",
+            "note",
+            "fno",
+            user.id,
+            f"roles for {', '.join(chosen)} alone",
+            f"they reach {', '.join(wider)} too: rows of these companies are read and left aside",
+            f"take the organizations from its roles ({_USERS} > Assign organizations), or leave it so",
+        )
     for company in chosen:
         reaching = [role for role in user.roles if company in user.companies.get(role, {company})]
         if not reaching:
-            limits = sorted({code for codes in user.companies.values() for code in codes})
             yield Finding(
                 "user_company",
                 "error",
                 "fno",
                 company,
                 f"a role of {user.id} that reaches company {company}",
-                f"its roles are limited to {', '.join(limits)}: rows of {company} are left out of every read, unsaid",
+                f"its roles are limited to {', '.join(sorted(limited))}: rows of {company} are left out of every read, unsaid",
                 f"assign the organization to a role of the user ({_USERS} > Assign organizations),"
                 " or take the company out of DUALFLOW_COMPANIES",
             )
