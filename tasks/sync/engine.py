@@ -22,7 +22,7 @@ from tasks.sync.counterparts import Counterparts
 from tasks.sync.creates import chosen_ids
 from tasks.sync.diff import Decision, Merge, merge
 from tasks.sync.duplicates import dispute
-from tasks.sync.evidence import Evidence
+from tasks.sync.evidence import Evidence, named_gone
 from tasks.sync.kept import given_up
 from tasks.sync.lane import Lane
 from tasks.sync.leaving import Leaving
@@ -175,7 +175,8 @@ class Engine(Sending):
                 self.notes.park_duplicate(work, i, case.taken)
             return
         if case.fno is None and case.dataverse is None:
-            if case.link is not None:
+            link = case.link
+            if link is not None and (link.state == "half" or link.fno_key is None or named_gone(case)):
                 work.unlink.append(i)
             return
         if case.fno is not None and case.dataverse is not None and case.link is None:

@@ -60,10 +60,11 @@ class Evidence:
 
     def judge(self, work: Work) -> bool:
         """Hold or confirm what claims to be gone; True when rows turned out to live on and must be judged again."""
-        if not DOUBTFUL.intersection(work.decisions):
+        if not (DOUBTFUL | {Decision.UNLINK}).intersection(work.decisions):
             return False
         for i, decision in enumerate(work.decisions):
-            if decision in DOUBTFUL and work.cases[i].fno is None and not self._named_gone(work.cases[i]):
+            rests = decision in DOUBTFUL or decision is Decision.UNLINK
+            if rests and work.cases[i].fno is None and not named_gone(work.cases[i]):
                 work.decisions[i] = Decision.SKIP
         # the id is gone; the key may live on in a row that was deleted and made again
         without_id = [
@@ -88,14 +89,6 @@ class Evidence:
         self._judge_side(work, "fno", gone_fno)
         self._judge_side(work, "dataverse", gone_dataverse)
         return False
-
-    def _named_gone(self, case: Case) -> bool:
-        """Did a feed or a whole scan say that the row is gone?
-
-        An F&O row is read by its key, so one that is not there may have been renamed a moment ago: that is told by its record
-        id, which only feeds and scans see. If it is gone, the next of them names it.
-        """
-        return any(each.kind in ("missing", "delete") for each in case.entries)
 
     def _relink(self, work: Work, at: Sequence[int]) -> bool:
         lane = self._lane
@@ -250,3 +243,12 @@ class Evidence:
         work.error = FatalError(
             message, code=code, remedy=remedy, map=self._lane.map.name, company=self._lane.company
         )
+
+
+def named_gone(case: Case) -> bool:
+    """Did a feed or a whole scan say that the F&O row is gone?
+
+    It is read by its key, so one that is not there may have been renamed a moment ago: that is told by its record id, which only
+    feeds and scans see. If it is gone, the next of them names it.
+    """
+    return any(each.kind in ("missing", "delete") for each in case.entries)

@@ -13,12 +13,13 @@ from mappings.errors import RowError
 from tasks.state.leases import Lease
 from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
-from tasks.sync.cases import Work
+from tasks.sync.cases import Send, Work
 from tasks.sync.duplicates import linked_name, taken
 from tasks.sync.intents import delete_intent, pack, pack_intent
 from tasks.sync.lane import Lane
-from tasks.sync.links import half_rows, new_links
+from tasks.sync.links import half_rows, new_links, spelled
 from tasks.sync.notes import Notes
+from tasks.transform.digests import key_text
 
 
 class Noting:
@@ -80,6 +81,8 @@ class Noting:
             if send.operation.kind == "create":
                 # a fresh start: whatever the link remembered belongs to a row that is gone
                 changes.update(state="half", base_fno=None, base_dataverse=None, kept=None)
+                if link is not None:
+                    changes.update(self._key_of_new(work, send))
                 if send.side == "dataverse":
                     changes.update(dataverse_id=send.chosen_id, raw_dataverse=None)
                 elif isinstance(send.operation.address, Mapping):
@@ -114,11 +117,45 @@ class Noting:
                 for (i, link), id_ in zip(links.items(), tx.insert_links(list(links.values())), strict=True):
                     work.links[i], work.link_ids[i] = link, id_
             if changed:
+                self._make_room(tx, work, changed)
                 tx.update_links([_there(work.links[i]) for i in sorted(changed)])
             if work.conflicts:
                 # now: once our value stands, a crash would leave nobody who remembers the other one
                 tx.record_conflicts(self._not_recorded(tx, work))
         work.conflicts = []
+
+    def _key_of_new(self, work: Work, send: Send) -> dict[str, Any]:
+        """The key under which a row is made again: not the one that its link remembers, where it was renamed since."""
+        lane, key_pairs = self._lane, list(self._lane.layout.key_pairs)
+        texts = work.comparison.texts_fno if send.side == "dataverse" else work.comparison.texts_dataverse
+        parts = [str(text) for text in texts[send.case, key_pairs]]
+        if not lane.keyed(parts):
+            return {}
+        pairs = [lane.layout.pairs[p].pair for p in key_pairs]
+        return {
+            "key": key_text(parts, lane.company),
+            "key_text": spelled(work.cases[send.case], pairs, parts),
+        }
+
+    def _make_room(self, tx: Transaction, work: Work, changed: set[int]) -> None:
+        """Two links must never have one key: who comes too late goes without until the row is read."""
+        lane = self._lane
+        moved = [
+            (i, link)
+            for i in sorted(changed)
+            if (link := work.links[i]) is not None
+            and link.key is not None
+            and (before := work.cases[i].link) is not None
+            and before.key != link.key
+        ]
+        if not moved:
+            return
+        keys = [str(link.key) for _, link in moved]
+        found: set[str | None] = set(tx.links_by_key(lane.pair, lane.map.name, lane.company, keys))
+        for i, link in moved:
+            if link.key in found:
+                work.links[i] = replace(link, key=None)
+            found.add(link.key)
 
     def _not_recorded(self, tx: Transaction, work: Work) -> list[ConflictRecord]:
         """The conflicts of a batch without those on record from an attempt that crashed, or was refused and is tried again."""

@@ -299,7 +299,7 @@ def _policies(s: _Suites) -> None:
     }
     s.add("renames", names, (2, 1, 0), soak=((3, 1, 0), (3, 2, 0)), **named)
     s.add("renames and deletes", (*names[:2], *DELETES), (2, 1, 0), soak=((3, 2, 0),), **named)
-    behind = (sets("fno", "key", "A1"), sets("fno", "A"), sets("dataverse", "A"), removes("fno"))
+    behind = (sets("fno", "key", "A1"), sets("fno", "A"), sets("dataverse", "A"))
     s.add("renames behind a scan", behind, (2, 1, 0), soak=((3, 1, 0), (3, 2, 0)), **named)
     for how in ("ignore", "deactivate"):
         delete = {"to-dataverse": how, "to-fno": "ignore"}

@@ -94,3 +94,50 @@ def test_a_first_connection_that_comes_upon_a_row_twice_makes_it_once() -> None:
     assert len(made) == 1
     with w.store.read() as state:
         assert len(state.conflicts(w.session.pair, kind="delete")) == 1
+
+
+def test_a_row_that_moved_in_fno_while_dataverse_lost_it_is_not_forgotten() -> None:
+    """Read under its old key F&O has it no more, and Dataverse neither: it comes back, but as a change against a delete."""
+    w = World()
+    w.add_fno("A1", A="one")
+    w.add_fno("B9")
+    w.initial()
+    w.settle()
+    w.set_dataverse("A1", Code="A2")
+
+    def moved() -> None:
+        w.set_fno("A1", Code="A2")
+        w.delete_dataverse("A2")
+
+    once(w, "read", moved)
+    w.settle()
+    assert w.dataverse_row("A2") is not None and w.equal()
+    with w.store.read() as state:
+        (record,) = state.conflicts(w.session.pair, kind="delete")
+    assert record.winner == "fno"
+
+
+def test_a_row_made_again_under_another_key_is_known_by_it_after_a_crash() -> None:
+    """Deleted in F&O, renamed in Dataverse: its link is that of the new key from the moment of the intent on."""
+    w = World()
+    w.add_fno("A1", A="one")
+    w.add_fno("B9")
+    w.initial()
+    w.settle()
+    w.delete_fno("A1")
+    w.set_dataverse("A1", Code="A2")
+
+    def die(point: object) -> None:
+        if point == "written":
+            w.failpoint = lambda _: None
+            raise Crash
+
+    w.failpoint = die
+    with pytest.raises(Crash):
+        w.delta()
+    w.clock.forward(hours=1)
+    w.settle()
+    with w.store.read() as state:
+        links = [link for link in state.iterate_links(w.session.pair, "Things", "", 0, 9) if link.fno_key]
+        assert sorted(str((link.fno_key or {})["Code"]) for link in links) == ["A2", "B9"]
+        assert sorted(link.key or "" for link in links) == ["\x1fa2", "\x1fb9"]
