@@ -5,8 +5,8 @@ batch counts. Every request is taken off before it leaves. A process takes some 
 and gives back what it did not use; the window that is summed up is a slot longer than the service's, so that a request which is
 counted in one slot and arrives in the next exceeds nothing.
 
-Where a budget runs short, polls slow down first (`pace`), then initial loads wait (they may use less than all of it), then
-deltas do.
+Where a budget runs short, initial loads wait first (they may use less than all of it), then polls slow down (`pace`), then deltas
+wait.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ PARTS = 200
 """A process takes up to this part of a limit at a time."""
 BEHIND = 0.85
 """Share of our share that initial loads may use: the rest is kept for what changes meanwhile."""
-EASY, TIGHT = 0.8, 0.95
-"""Up to the first polls go at their own pace, from the second on at a thirtieth of it."""
+EASY, TIGHT = 0.9, 0.98
+"""Up to the first polls go at their own pace, from the second on at a thirtieth of it: what nobody used is worth nothing."""
 SLOWEST = 30.0
 SLEEP = 2.0
 """Seconds that a request waits for the budget; a longer wait is handed to the caller."""
+ALERT_AT = 0.95
+"""Share of our share from which on people are told."""
 ALERT_EVERY = 60.0
 
 
@@ -220,7 +222,7 @@ class Budget:
         self._requests, self._operations = max(0, taken - 1), max(0, more - operations)
         self.pressure = Standing(self._side, used, limits).pressure
         if enough:
-            if self.pressure >= TIGHT:
+            if self.pressure >= ALERT_AT:
                 self._alert(f"{self.pressure:.0%} of its budget is used")
             return None
         if rows < operations:

@@ -119,9 +119,12 @@ class Stage:
             found = requests.post(f"{self.server.url}/deployments/filter", json={}, timeout=30).json()
         # the first run at once, and not when the schedule comes round
         begin = {"state": {"type": "SCHEDULED"}}
-        requests.post(
-            f"{self.server.url}/deployments/{found[0]['id']}/create_flow_run", json=begin, timeout=30
-        ).raise_for_status()
+        address = f"{self.server.url}/deployments/{found[0]['id']}/create_flow_run"
+        # a server that has just started may answer 503 for a moment
+        while (answer := requests.post(address, json=begin, timeout=30)).status_code == 503:
+            assert time.monotonic() < until, answer.text
+            time.sleep(1)
+        answer.raise_for_status()
         until = time.monotonic() + self.interval + 120
         while not any(polls(self.services.trace())):
             assert time.monotonic() < until, (self.folder / "deployments.log").read_text()[-2000:]
@@ -183,6 +186,7 @@ def busy(stage: Stage, seconds: float) -> dict[str, Any]:
     spent, took = {name: now - cpu[name] for name, now in stage.cpu().items()}, time.time() - before
     time.sleep(SETTLE)
     trace = stage.services.trace(since)
+    (stage.folder / "trace.json").write_text(json.dumps(trace), encoding="utf-8")
     found = lags(stage.services.writes(), rows, before + WARM, stage.events)
     handed = stage.runs() - runs
     return {
@@ -252,7 +256,7 @@ def main() -> None:
     parser.add_argument(
         "--prepared", type=Path, help="a folder that is made if it is not there, and used again"
     )
-    parser.add_argument("--keep", type=Path, help="leave states and logs here")
+    parser.add_argument("--keep", type=Path, help="leave states, logs and traces here")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     found: dict[str, Any] = {}
