@@ -16,8 +16,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Double, Update, bindparam, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Select,
+    TextClause,
+    Update,
+    bindparam,
+    literal_column,
+    select,
+    text,
+    update,
+)
 
 from mappings.errors import LeaseLost, RetriableError
 from tasks.state.models import lease as table
@@ -85,29 +96,8 @@ def acquire(
     if not owner:
         raise ValueError("a lease needs an owner")
     asked = clock()
-    now = _database_now(connection)
-    build: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = build(table).values(
-        pair=pair,
-        name=name,
-        owner=owner,
-        epoch=1,
-        beat=now,
-        expires=now + bindparam("seconds", type_=Double()),
-    )
-    statement = statement.on_conflict_do_update(
-        index_elements=["pair", "name"],
-        set_={
-            "owner": statement.excluded.owner,
-            "epoch": table.c.epoch + 1,
-            "beat": statement.excluded.beat,
-            "expires": statement.excluded.expires,
-            "requested_by": None,
-            "requested_at": None,
-        },
-        where=(table.c.owner == FREE) | (table.c.expires <= now),
-    ).returning(table.c.epoch, table.c.expires)
-    row = connection.execute(statement, {"seconds": seconds}).one_or_none()
+    values = {"of_pair": pair, "of_name": name, "of_owner": owner, "seconds": seconds}
+    row = connection.execute(_taking(connection.dialect.name), values).one_or_none()
     if row is None:
         refuse_held(connection, pair, name)
         raise LeaseHeld(f"{name} was held a moment ago", retry_after=0.0, code="lease_held", lease=name)
@@ -117,9 +107,7 @@ def acquire(
 def refuse_held(connection: Connection, pair: int, name: str) -> None:
     """Raise `LeaseHeld` if somebody holds the lease at this moment; a look only, `acquire` decides."""
     row = connection.execute(
-        select(table.c.owner, (table.c.expires - _database_now(connection)).label("left")).where(
-            table.c.pair == pair, table.c.name == name, table.c.owner != FREE
-        )
+        _holding(connection.dialect.name), {"of_pair": pair, "of_name": name}
     ).one_or_none()
     if row is not None and row.left > 0:
         raise LeaseHeld(
@@ -160,8 +148,7 @@ def renew(connection: Connection, lease: Lease) -> None:
 
 def release(connection: Connection, lease: Lease) -> None:
     """Give the lease back; one that was taken over is left alone."""
-    freed = update(table).where(_ours()).values(owner=FREE, expires=_database_now(connection))
-    connection.execute(freed, _names(lease))
+    connection.execute(_freeing(connection.dialect.name), _names(lease))
     lease._until = lease._clock()
 
 
@@ -219,6 +206,39 @@ def _names(lease: Lease) -> dict[str, int | str]:
 
 
 _REQUESTED = select(table.c.requested_by).where(_ours())
+
+
+# built once for each database: every lane and feed is taken and given back at every look at it
+
+
+@cache
+def _taking(dialect: str) -> TextClause:
+    # as text, since SQLAlchemy compiles an insert that may meet a row anew at each use; both databases know these words
+    now = str(_NOW[dialect])
+    return text(
+        f"""
+        INSERT INTO lease (pair, name, owner, epoch, beat, expires)
+        VALUES (:of_pair, :of_name, :of_owner, 1, {now}, {now} + :seconds)
+        ON CONFLICT (pair, name) DO UPDATE SET
+            owner = excluded.owner, epoch = lease.epoch + 1, beat = excluded.beat, expires = excluded.expires,
+            requested_by = NULL, requested_at = NULL
+        WHERE lease.owner = '{FREE}' OR lease.expires <= {now}
+        RETURNING epoch, expires
+        """.replace("::", r"\:\:")
+    ).bindparams(bindparam("seconds", type_=Double()))
+
+
+@cache
+def _holding(dialect: str) -> Select[Any]:
+    left = (table.c.expires - _NOW[dialect]).label("left")
+    return select(table.c.owner, left).where(
+        table.c.pair == bindparam("of_pair"), table.c.name == bindparam("of_name"), table.c.owner != FREE
+    )
+
+
+@cache
+def _freeing(dialect: str) -> Update:
+    return update(table).where(_ours()).values(owner=FREE, expires=_NOW[dialect])
 
 
 @cache

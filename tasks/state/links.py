@@ -57,20 +57,10 @@ class LinkReads(Session):
     def iterate_links(self, pair: int, map: str, company: str, after_id: int, limit: int) -> list[Link]:
         """The next `limit` links of a lane after a link's id, in the order of ids; empty at the end."""
         scopes = self._scopes(pair, map=map, company=company)
-        # one index serves this and the counting by state: the next of each state, then the first of those
-        parts = [
-            select(table.c.id)
-            .where(table.c.scope_id == scope_id, table.c.state == state, table.c.id > after_id)
-            .order_by(table.c.id)
-            .limit(limit)
-            .subquery()
-            for scope_id in scopes
-            for state in get_args(LinkState)
-        ]
-        if not parts:
+        if not scopes:
             return []
-        ids = union_all(*(select(part.c.id) for part in parts)).order_by("id").limit(limit)
-        return self.links_of(self._connection.execute(ids).scalars())
+        values = {"after": after_id, "most": limit, **{f"scope_{n}": each for n, each in enumerate(scopes)}}
+        return self.links_of(id_ for (id_,) in self._found(_ids_after(len(scopes)), values))
 
     def parents_by_key(
         self, pair: int, table_name: str, company: str, keys: Iterable[str]
@@ -136,6 +126,25 @@ def _scopes_with(*names: str) -> Select[Any]:
     if "table" not in names:
         conditions.append(scope.c.table != NO_TABLE)
     return select(scope.c.id).where(*conditions)
+
+
+@cache
+def _ids_after(scopes: int) -> Any:
+    # one index serves this and the counting by state: the next of each state, then the first of those
+    parts = [
+        select(table.c.id)
+        .where(
+            table.c.scope_id == bindparam(f"scope_{n}"),
+            table.c.state == state,
+            table.c.id > bindparam("after"),
+        )
+        .order_by(table.c.id)
+        .limit(bindparam("most"))
+        .subquery()
+        for n in range(scopes)
+        for state in get_args(LinkState)
+    ]
+    return union_all(*(select(part.c.id) for part in parts)).order_by("id").limit(bindparam("most"))
 
 
 @cache
