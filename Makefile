@@ -34,14 +34,16 @@ up: install ## sandbox, Prefect server and deployments in this terminal, until C
 test: install ## all tests
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# one that goes wrong prints what to type to see it again
+# one that goes wrong prints what to type to see it again; on two cores it takes an hour and a half, the steps half of that
 SEED ?=
 STEPS ?= 100000
 KILLS ?= 50
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 MUTANTS ?=
-soak: install ## the long proof: STEPS=100000 random steps, KILLS=50 under load, SEED=…; or MUTANTS=1: safeguards taken out
-	@$(VENV)/bin/python -m tests.soak --steps $(STEPS) $(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants)
+soak: install ## the long proof: STEPS=100000 random steps, KILLS=50 runs killed, all small scopes; SEED=…, JOBS=cores; or MUTANTS=1
+	@$(VENV)/bin/python -m tests.soak --jobs $(JOBS) --steps $(STEPS) $(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants)
 	@$(if $(MUTANTS),:,$(VENV)/bin/python -m tests.soak.kills --times $(KILLS) $(if $(SEED),--seed $(SEED)))
+	@$(if $(MUTANTS),:,$(VENV)/bin/python -m tests.engine.small_scope --all --jobs $(JOBS))
 
 lint: install ## ruff (rules and format) and mypy
 	@failed=0; \

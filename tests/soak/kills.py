@@ -1,10 +1,11 @@
 """`kill -9` at a random moment of delta runs under load: nothing lost, nothing doubled.
 
-    python -m tests.soak.kills [--times 50] [--seed N]
+    python -m tests.soak.kills [--times 50] [--flows 10] [--seed N]
 
 A process runs one delta after the other over the sandbox while users edit both sides; it is killed, and the next one starts at
-once: it has to wait until the dead one's leases have run out, as in production. After the last one everything comes to rest, and
-every user's last word has to stand on both sides, once.
+once: it has to wait until the dead one's leases have run out, as in production. Some of them are `dualflow sync delta`, with all
+that belongs to it, the others only the engine, which starts faster. After the last one everything comes to rest, and every user's
+last word has to stand on both sides, once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flows.prefect_server import settle_environment, start_server
 from mappings.errors import DualflowError
 from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
@@ -40,6 +43,9 @@ REPOSITORY = Path(__file__).parent.parent.parent
 CUSTOMERS = 60
 LEASE = 5
 """Seconds that a lease lasts here: as short as the settings allow."""
+
+START_SECONDS = 90
+"""Seconds in which a command has to write its first row."""
 
 # the process that is killed
 
@@ -119,6 +125,61 @@ class Victims:
         self._process.wait(timeout=30)
 
 
+class Flows:
+    """Runs of `dualflow sync delta` that keep watch until they are killed, and the Prefect server that has them on record."""
+
+    def __init__(self, services: Services, settings: Settings, folder: Path) -> None:
+        self._services = services
+        self._folder = folder
+        settle_environment(folder)
+        os.environ["PREFECT_HOME"] = str(folder / "prefect")
+        self._server = start_server(ui=False)
+        self._environment = {
+            **os.environ,
+            **services.environment,
+            "PREFECT_API_URL": self._server.url,
+            "DUALFLOW_STATE_URL": settings.state_url,
+            "DUALFLOW_COMPANIES": ",".join(settings.companies),
+            "DUALFLOW_MAPS": ",".join(settings.maps),
+            "DUALFLOW_LEASE_SECONDS": str(settings.lease_seconds),
+            "DUALFLOW_BRAKE_MINIMUM": str(settings.brake_minimum),
+            "DUALFLOW_UPDATE_BRAKE_SHARE": str(settings.update_brake_share),
+        }
+        self._server.wait()
+
+    def live(self, seconds: float) -> None:
+        """Let one work for so long after its first write, and kill it.
+
+        Raises:
+            AssertionError: it ended by itself, or wrote nothing.
+        """
+        command = [sys.executable, "-m", "flows.cli", "sync", "delta", "--linger", "600"]
+        log = self._folder / "flow.log"
+        written = self._writes()
+        until = time.monotonic() + START_SECONDS
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                command, cwd=REPOSITORY, env=self._environment, stdout=out, stderr=out, start_new_session=True
+            )
+            try:
+                while self._writes() == written:
+                    assert process.poll() is None, log.read_text()
+                    assert time.monotonic() < until, f"it writes nothing: {log.read_text()}"
+                    time.sleep(0.1)
+                time.sleep(seconds)
+                assert process.poll() is None, log.read_text()
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _writes(self) -> int:
+        return len(self._services.writes(caller="application"))
+
+    def close(self) -> None:
+        self._server.child.stop()
+
+
 # all of it
 
 
@@ -153,6 +214,8 @@ def killed(
     seed: int,
     *,
     longest: float = LEASE + 3.0,
+    flows: Flows | None = None,
+    every: int = 0,
     between: Callable[[], None] = lambda: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[str]:
@@ -160,6 +223,7 @@ def killed(
 
     Args:
         longest: seconds that a run lives at most.
+        flows: starts each `every`-th of them.
         between: called after each kill.
     """
     draw = random.Random(seed)
@@ -169,7 +233,11 @@ def killed(
     load.start()
     try:
         for n in range(times):
-            victims.live(draw.uniform(0.3, longest))
+            life = draw.uniform(0.3, longest)
+            if flows is not None and every and n % every == 0:
+                flows.live(life)
+            else:
+                victims.live(life)
             between()
             tell(
                 f"  {n + 1} killed, {load.edits} edits, {services.write_count() - written - load.edits} writes"
@@ -203,6 +271,7 @@ def main() -> int:
     """Kill and look."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.kills")
     parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--flows", type=int, default=10, help="how many of them are `dualflow sync delta`")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -218,16 +287,28 @@ def main() -> int:
         try:
             sides = Sides(services)
             installation = connected(services, sides, Path(folder), LEASE)
-            wrong = killed(
-                services, installation, given.times, seed, tell=lambda line: print(line, flush=True)
-            )
+            flows = Flows(services, installation.settings, Path(folder)) if given.flows else None
+            try:
+                wrong = killed(
+                    services,
+                    installation,
+                    given.times,
+                    seed,
+                    flows=flows,
+                    every=given.times // given.flows if given.flows else 0,
+                    tell=lambda line: print(line, flush=True),
+                )
+            finally:
+                if flows is not None:
+                    flows.close()
             installation.close()
             sides.close()
         finally:
             services.stop()
     print(*wrong[:20], sep="\n")
     minutes = (time.monotonic() - began) / 60
-    print(f"kills {'red' if wrong else 'green'}: seed {seed}, {given.times} times, {minutes:.1f} minutes")
+    what = f"{given.times} times, {given.flows} of them `dualflow sync delta`"
+    print(f"kills {'red' if wrong else 'green'}: seed {seed}, {what}, {minutes:.1f} minutes")
     return 1 if wrong else 0
 
 

@@ -12,11 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tasks.sync.verify import verify
 from tests.engine.invariants import broken
-from tests.engine.rest import SIDES, Side
+from tests.engine.rest import OTHER, SIDES, Side
 from tests.integration.stored import fold
 from tests.soak.excuses import accepted, without_excused
 from tests.soak.reading import Reader
-from tests.soak.shapes import MAPS
+from tests.soak.shapes import MAPS, REFERRED, SHAPES
 from tests.soak.steps import (
     Edit,
     Fault,
@@ -26,6 +26,7 @@ from tests.soak.steps import (
     edits,
     faults,
     interferences,
+    lost,
     races,
 )
 from tests.soak.world import World
@@ -58,14 +59,25 @@ class Soak(RuleBasedStateMachine):
     reader: ClassVar[Reader]
     latest: ClassVar[list[Step]] = []
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(calm=st.booleans(), silent=st.booleans())
+    def begin(self, calm: bool, silent: bool) -> None:
+        """Everything as at the start.
+
+        Args:
+            calm: no process dies and no answer is lost: then nothing excuses a record too many.
+            silent: F&O answers updates without the row.
+        """
         self.plan: list[Step] = []
+        self.calm = calm
         type(self).latest = self.plan
         self.world.begin()
+        if silent:
+            self.play("silent")
 
     def play(self, step: str, *given: Any) -> None:
         """One step."""
+        if self.calm and step == "delta":
+            given = ([each for each in given[0] if isinstance(each.what, tuple)] if given else [],)
         self.plan.append((step, given))
         getattr(self.world, step)(*given)
 
@@ -97,27 +109,64 @@ class Soak(RuleBasedStateMachine):
         self.edit(edits)
         self.play("delta", interferences)
 
-    @rule(races=st.lists(races(), min_size=1, max_size=3), crash=st.one_of(st.none(), st.none(), crashes()))
-    def race(self, races: list[Race], crash: Interference | None) -> None:
+    @rule(
+        races=st.lists(races(), min_size=1, max_size=3),
+        crash=st.one_of(st.none(), st.none(), crashes()),
+        lost=st.one_of(st.none(), lost()),
+    )
+    def race(self, races: list[Race], crash: Interference | None, lost: Fault | None) -> None:
         """The same rows are edited before a run and in it."""
         for race in races:
             self.edit(race.before)
         met = [Interference(race.place, race.nth, race.after) for race in races if race.after]
-        self.play("delta", [*met, *([crash] if crash else [])])
+        self.play("delta", [*met, *([crash] if crash else [])], [lost] if lost else [])
 
     @rule(
         edits=st.lists(edits(), min_size=1, max_size=4),
         crash=crashes(),
+        both=st.booleans(),
         sides=st.lists(st.sampled_from(SIDES), max_size=4),
-        value=st.integers(0, 5),
+        value=st.sampled_from([0, 3, 4, 4, 4, 5]),
     )
-    def crash(self, edits: list[Edit], crash: Interference, sides: list[Side], value: int) -> None:
-        """The process dies with edits half brought over, and before the next one starts the same rows are edited again."""
-        self.edit(edits)
+    def crash(
+        self, edits: list[Edit], crash: Interference, both: bool, sides: list[Side], value: int
+    ) -> None:
+        """The process dies with edits half brought over, and before the next one starts the same rows are edited again.
+
+        Args:
+            both: the users of both sides had edited them.
+            sides: of the edits that come after.
+        """
+        for edit in edits:
+            self.play("edit", edit)
+            if both:
+                self.play("edit", replace(edit, side=OTHER[edit.side]))
         self.play("delta", [crash])
         for edit, side in zip(edits, sides, strict=False):
             self.play("edit", replace(edit, side=side, value=value))
         self.play("delta")
+
+    @rule(
+        map=st.sampled_from([n for n, shape in enumerate(SHAPES) if shape.lookups]),
+        slot=st.integers(0, 7),
+        number=st.integers(0, 7),
+        side=st.sampled_from(SIDES),
+        crash=st.one_of(st.none(), st.none(), crashes()),
+    )
+    def late_parent(self, map: int, slot: int, number: int, side: Side, crash: Interference | None) -> None:
+        """A row refers to a new one of a map that somebody has paused."""
+        shape = SHAPES[map]
+        field, chosen = shape.lookups[number % len(shape.lookups)]
+        target = next(n for n, each in enumerate(SHAPES) if each.map == chosen.target)
+        new = SHAPES[target].present
+        self.play("pause", target)
+        self.play("edit", Edit("set", side, target, new))
+        # so that the row refers to that one, see `Users`
+        slot %= len(shape.slots)
+        self.play("edit", Edit("set", side, map, slot, field, (new - slot) % REFERRED))
+        self.play("delta")
+        self.play("resume", target, False)
+        self.play("delta", [crash] if crash else [])
 
     @rule(
         what=st.sampled_from(["pause", "resume", "resume", "restart", "other maps", "void tokens"]),

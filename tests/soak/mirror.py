@@ -19,8 +19,10 @@ for _shape in SHAPES:
         _found = BY_RAW.setdefault((_shape.map, _side), {})
         for _pair in PAIRS[_shape.map]:
             _found.setdefault(_pair.raw_of(_side), []).append(_pair)
+NUMBERED = frozenset({"PartyNumber"})
+"""What F&O numbers from a sequence."""
 FILLED = frozenset(
-    {pair.name for pairs in PAIRS.values() for pair in pairs if pair.values is not None} | {"PartyNumber"}
+    {pair.name for pairs in PAIRS.values() for pair in pairs if pair.values is not None} | NUMBERED
 )
 """What F&O fills where it is empty: choices, and numbers from a sequence."""
 MAP_OF = {shape.table: shape.map for shape in SHAPES}
@@ -43,6 +45,8 @@ class Mirror:
         self.renamed: set[Name] = set()
         self.let_go: set[Name] = set()
         """Rows that were deleted after they had left their filter: nobody was told."""
+        self.deleted: dict[tuple[Side, str, str], Row] = {}
+        """The last row that was deleted, by side, map and key."""
         self.log: list[Entry] = []
         self.engine_writes: list[tuple[Side, str]] = []
         self._first: dict[tuple[Side, str], frozenset[Any]] = {}
@@ -109,7 +113,7 @@ class Mirror:
         self.names = dict(names)
         self._first = {at: frozenset(found) for at, found in rows.items()}
         self.log, self.engine_writes = [], []
-        self.renamed, self.let_go, self.alias = set(), set(), {}
+        self.renamed, self.let_go, self.alias, self.deleted = set(), set(), {}, {}
         self._read = 0
 
     # what happened
@@ -164,8 +168,10 @@ class Mirror:
         at = write["seq"] * 10
         if row is None:
             self.log.append(Entry(at, side, name, "delete", {}, not by_engine))
-            if before is not None and not inside(shape, side, before):
-                self.let_go.add(name)
+            if before is not None:
+                self.deleted[side, *name] = before
+                if not inside(shape, side, before):
+                    self.let_go.add(name)
             return
         if before is None:
             # what a new row leaves empty and F&O fills, nobody said

@@ -184,9 +184,11 @@ class Reader:
 
     @staticmethod
     def unequal(rest: Rest, let_go: set[Name]) -> set[tuple[str, str]]:
-        """Rows that nobody expects to be equal, by map and key: parked for a reason, waiting, or outside a filter."""
+        """Rows that nobody expects to be equal, by map and key: parked for a reason, waiting, held, or outside a filter."""
         rows = {parked.row for parked in rest.parked if rest.excused(parked)}
-        rows |= let_go | {each.row for each in rest.waiting}
+        rows |= (
+            let_go | {each.row for each in rest.waiting} | {each.row for each in rest.conflicts if each.open}
+        )
         rows |= {row for side in SIDES for row, stored in rest.now[side].items() if not stored.inside}
         return {
             (row[0], rest.now[side][row].values["key"])

@@ -33,12 +33,15 @@ class Outcome:
     """How a round ended.
 
     Attributes:
+        number: the seed; `mutant` is the safeguard that was taken out.
         wrong: what was wrong, [] = green.
         plan: the steps that led to it, and `course` the same in words.
     """
 
     steps: int
     seconds: float
+    number: int = 0
+    mutant: str = ""
     wrong: list[str] = field(default_factory=list)
     plan: list[Step] = field(default_factory=list)
     course: list[str] = field(default_factory=list)
@@ -91,7 +94,9 @@ def play(world: World, number: int, steps: int, *, shorten: float = 60, judge: J
         found = (
             error if isinstance(error, Wrong) else Wrong(Round.latest, [f"{type(error).__name__}: {error}"])
         )
-        outcome = Outcome(world.steps - before, time.perf_counter() - began, found.wrong, found.plan)
+        outcome = Outcome(
+            world.steps - before, time.perf_counter() - began, number, wrong=found.wrong, plan=found.plan
+        )
         outcome.course = world.words
         if shorten and found is error:
             like = found.wrong[0][:ALIKE]
@@ -100,4 +105,4 @@ def play(world: World, number: int, steps: int, *, shorten: float = 60, judge: J
                 again(world, Round.reader, plan, judge)
                 outcome.plan, outcome.wrong, outcome.course = plan, wrong, world.words
         return outcome
-    return Outcome(world.steps - before, time.perf_counter() - began)
+    return Outcome(world.steps - before, time.perf_counter() - began, number)

@@ -20,6 +20,9 @@ COMPANY = "usmf"
 OTHER_COMPANY = "demf"
 """Its rows are in both systems and in nobody's scope."""
 
+REFERRED = 5
+"""Slots of a map that others refer to: the first ones."""
+
 Kind = Literal["text", "number", "choice", "lookup", "yes"]
 
 
@@ -68,6 +71,11 @@ class Shape:
     flip: tuple[str, Any, Any] | None = None
     """Dataverse column that the map's filter reads, with the value that it takes and one that it doesn't."""
     renames: bool = False
+
+    @property
+    def lookups(self) -> list[tuple[int, Input]]:
+        """Fields that refer to rows, with their numbers."""
+        return [(n, each) for n, each in enumerate(self.inputs) if each.kind == "lookup"]
 
 
 YES = {"No": False, "Yes": True}
@@ -132,12 +140,12 @@ SHAPES: tuple[Shape, ...] = (
             Input("InvoiceAccount", "msdyn_billingaccount", "lookup", target=ACCOUNTS),
             Input("PaymentTerms", "msdyn_paymentterm", "lookup", target=TERMS),
             Input("CustomerGroupId", "msdyn_customergroupid", "lookup", target=CUSTOMER_GROUPS, needed=True),
+            Input("SalesCurrencyCode", "transactioncurrencyid", "lookup", target=CURRENCIES, needed=True),
             Input("InvoiceAddressCity", "address2_city"),
             Input("InvoiceAddressZipCode", "address2_postalcode"),
             Input("SalesMemo", "description"),
         ),
         present=5,
-        fno_extra={"SalesCurrencyCode": "USD"},
         dataverse_extra={"customertypecode": 3},
         flip=("customertypecode", 3, 1),
     ),
@@ -154,9 +162,10 @@ SHAPES: tuple[Shape, ...] = (
             Input("PersonLastName", "lastname"),
             Input("PrimaryContactPhone", "telephone1"),
             Input("CustomerGroupId", "msdyn_customergroupid", "lookup", target=CUSTOMER_GROUPS, needed=True),
+            Input("SalesCurrencyCode", "transactioncurrencyid", "lookup", target=CURRENCIES, needed=True),
         ),
         present=2,
-        fno_extra={"SalesCurrencyCode": "USD", "PartyType": "Person"},
+        fno_extra={"PartyType": "Person"},
         dataverse_extra={"msdyn_sellable": True},
         flip=("msdyn_sellable", True, False),
     ),

@@ -35,6 +35,7 @@ class Edit:
     Attributes:
         map, slot, field: which row and input, by number.
         value: what is put there: 0 to 2 something new, 3 what others put there too, 4 what was there at first, 5 nothing.
+            A row that is made again with 4 is as it was when it was deleted.
     """
 
     kind: Literal["set", "create", "delete", "flip", "rename"]
@@ -105,16 +106,16 @@ class Race:
 def races() -> st.SearchStrategy[Race]:
     """Edits of one row that meet: of one field or of several, deleted, made again, made on both sides."""
 
-    def edits_of_one(drawn: tuple[Edit, Sequence[tuple[str, Side, int]], int]) -> tuple[Edit, ...]:
-        first, others, _ = drawn
+    def edits_of_one(drawn: tuple[Edit, Sequence[tuple[str, Side, int]]]) -> tuple[Edit, ...]:
+        first, others = drawn
         made = [first]
         for kind, side, value in others:
             made.append(replace(first, kind=kind, side=side, value=value))  # type: ignore[arg-type]
         return tuple(made)
 
     kinds = st.sampled_from(["set", "set", "set", "set", "delete", "delete", "create", "flip"])
-    other = st.tuples(kinds, st.sampled_from(SIDES), st.integers(0, 5))
-    whole = st.tuples(edits(), st.lists(other, min_size=1, max_size=3), st.just(0)).map(edits_of_one)
+    other = st.tuples(kinds, st.sampled_from(SIDES), st.sampled_from([0, 1, 2, 3, 4, 4, 4, 5]))
+    whole = st.tuples(edits(), st.lists(other, min_size=1, max_size=3)).map(edits_of_one)
 
     def cut(drawn: tuple[tuple[Edit, ...], int, Place, int]) -> Race:
         made, at, place, nth = drawn
@@ -126,15 +127,27 @@ def races() -> st.SearchStrategy[Race]:
     )
 
 
+def lost() -> st.SearchStrategy[Fault]:
+    """A write is done, and its answer lost."""
+    return st.builds(
+        Fault,
+        st.sampled_from(SIDES),
+        st.integers(1, 4),
+        st.just("lose_after"),
+        st.just(True),
+        st.sampled_from([1, 1, 2]),
+    )
+
+
 def crashes() -> st.SearchStrategy[Interference]:
-    """The process dies where there is something to lose."""
+    """The process dies where there is something to lose, or sleeps while another one goes on."""
     place = st.sampled_from([*NARROW, *NARROW, "commit", "request"])
     return place.flatmap(
         lambda place: st.builds(
             Interference,
             st.just(place),
             st.integers(1, 4) if place in NARROW else st.integers(1, MOST[place]),
-            st.just("crash"),
+            st.sampled_from(["crash", "crash", "crash", "overtaken"]),
         )
     )
 

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from tasks.state import models
 from tasks.state.leases import FREE, Lease
 from tasks.state.store import Store, Transaction
+
+EPOCH = select(models.lease.c.epoch).where(
+    models.lease.c.pair == bindparam("of_pair"), models.lease.c.name == bindparam("of_name")
+)
 
 
 class WatchedStore(Store):
@@ -35,10 +39,8 @@ class WatchedStore(Store):
     def transaction(self, lease: Lease) -> Iterator[Transaction]:
         with super().transaction(lease) as tx:
             yield tx
-            query = select(models.lease.c.epoch).where(
-                models.lease.c.pair == lease.pair, models.lease.c.name == lease.name
-            )
-            self.stale += tx._connection.execute(query).scalar_one() != lease.epoch
+            ((epoch,),) = tx._found(EPOCH, {"of_pair": lease.pair, "of_name": lease.name})
+            self.stale += epoch != lease.epoch
 
     def snapshot(self) -> sqlite3.Connection:
         """A copy of the database."""

@@ -32,7 +32,9 @@ def test_whatever_users_do_and_whatever_fails_both_sides_end_equal(sandbox: Serv
     outcome = play(world, SEED, STEPS)
     world.close()
     after = "\n".join([*outcome.wrong, "after:", *outcome.course, *map(str, outcome.plan)])
-    assert not outcome.wrong, f"seed {SEED} (again: make soak SEED={SEED} STEPS={STEPS} KILLS=0): {after}"
+    assert not outcome.wrong, (
+        f"seed {SEED} (again: .venv/bin/python -m tests.soak --seed {SEED} --steps {STEPS}): {after}"
+    )
     assert outcome.steps >= STEPS
 
 

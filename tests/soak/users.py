@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.engine.rest import SIDES, Side
-from tests.integration.trading import of
+from tests.integration.stored import fold
+from tests.integration.trading import customer, of, person
 from tests.local_services import Refused
-from tests.soak.mirror import Mirror
-from tests.soak.shapes import BY_MAP, COMPANY, SHAPES, Input, Shape
+from tests.soak.mirror import MAP_OF, NUMBERED, PAIRS, Mirror
+from tests.soak.shapes import BY_MAP, COMPANY, REFERRED, SHAPES, Input, Shape
 from tests.soak.steps import Edit
 
 
@@ -83,14 +84,32 @@ class Users:
             body = {shape.key: key, **({"dataAreaId": COMPANY} if shape.company else {}), **shape.fno_extra}
         else:
             body = {shape.column: key, **(of(COMPANY) if shape.company else {}), **shape.dataverse_extra}
-            if shape.map in CUSTOMERS:
-                body |= self._bind(shape, Input("SalesCurrencyCode", "transactioncurrencyid", "lookup"), None)
+        before = self._mirror.deleted.get((edit.side, shape.map, fold(key))) if edit.value == 4 else None
+        if before is not None:
+            return body | self._as_it_was(edit.side, shape, before)
         for n, each in enumerate(shape.inputs):
             if each.needed or n == edit.field % len(shape.inputs) or (each.kind == "text" and n < 2):
                 put = self._put(Edit("set", edit.side, edit.map, slot, n, edit.value), shape, slot, each)
                 if put is None and each.needed:
                     return None
                 body |= put or {}
+        return body
+
+    def _as_it_was(self, side: Side, shape: Shape, row: dict[str, Any]) -> dict[str, Any]:
+        """What a row said that is no more, as the body of a new one."""
+        if side == "fno":
+            own = {pair.property for pair in PAIRS[shape.map] if pair.name not in ("key", *NUMBERED)}
+            return {name: row[name] for name in own if row[name] not in ("", None)}
+        body: dict[str, Any] = {}
+        for pair in PAIRS[shape.map]:
+            if pair.name == "key" or row[pair.raw] is None:
+                continue
+            if not pair.target:
+                body[pair.raw] = row[pair.raw]
+            elif pair.table in MAP_OF and row[pair.raw] in self._mirror.rows["dataverse", pair.table]:
+                column = pair.raw.removeprefix("_").removesuffix("_value")
+                navigation = self._navigations[shape.table][column]
+                body[f"{navigation}@odata.bind"] = f"/{pair.table}({row[pair.raw]})"
         return body
 
     def _put(self, edit: Edit, shape: Shape, slot: int, chosen: Input) -> dict[str, Any] | None:
@@ -118,23 +137,20 @@ class Users:
 
     def _refer(self, edit: Edit, shape: Shape, slot: int, chosen: Input) -> dict[str, Any] | None:
         target = BY_MAP[chosen.target]
-        at = (slot + edit.value) % min(len(target.slots), 5)
+        at = (slot + edit.value) % min(len(target.slots), REFERRED)
         row = None if edit.value == 5 and not chosen.needed else self._mirror.find(edit.side, target, at)
         if row is None:
             if chosen.needed:
                 return None
-            return {chosen.fno: ""} if edit.side == "fno" else self._unbind(shape, chosen)
+            if edit.side == "fno":
+                return {chosen.fno: ""}
+            return {f"{self._navigations[shape.table][chosen.dataverse]}@odata.bind": None}
         if edit.side == "fno":
             return {chosen.fno: row[target.key]}
         return self._bind(shape, chosen, row[target.id_column])
 
-    def _unbind(self, shape: Shape, chosen: Input) -> dict[str, Any]:
-        return {f"{self._navigations[shape.table][chosen.dataverse]}@odata.bind": None}
-
-    def _bind(self, shape: Shape, chosen: Input, row_id: str | None) -> dict[str, Any]:
+    def _bind(self, shape: Shape, chosen: Input, row_id: str) -> dict[str, Any]:
         navigation = self._navigations[shape.table][chosen.dataverse]
-        if row_id is None:
-            return {f"{navigation}@odata.bind": "/transactioncurrencies(isocurrencycode='USD')"}
         return {f"{navigation}@odata.bind": f"/{BY_MAP[chosen.target].table}({row_id})"}
 
 
@@ -144,3 +160,19 @@ CUSTOMERS = {shape.map for shape in SHAPES if shape.set == "CustomersV3"}
 def first_text(shape: Shape, slot: int, chosen: Input) -> str:
     """What stands in a text field of a slot's row at the start."""
     return f"{chosen.fno[:2]} {slot}"
+
+
+def first_rows(shape: Shape) -> list[dict[str, Any]]:
+    """A map's rows of F&O at the start."""
+    rows = []
+    for n, key in enumerate(shape.slots[: shape.present]):
+        row = {each.fno: first_text(shape, n, each) for each in shape.inputs if each.kind == "text"}
+        if shape.map in CUSTOMERS:
+            row = (person if "PartyType" in shape.fno_extra else customer)(COMPANY, key, **row)
+        else:
+            row |= {shape.key: key, **({"dataAreaId": COMPANY} if shape.company else {})}
+        for each in shape.inputs:
+            if each.kind == "lookup" and n:
+                row[each.fno] = BY_MAP[each.target].slots[0]
+        rows.append(row)
+    return rows

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from mappings.catalogue import Catalogue
 from mappings.errors import DualflowError
 from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
@@ -20,32 +20,20 @@ from tasks.sync.seams import Crash, Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
 from tasks.sync.work import LaneSummary, delta_sync, initial_sync, maps_with_work, poll
-from tests.integration.installation import core_catalogue, environment_settings
+from tests.integration.installation import environment_settings
 from tests.integration.stored import fold
-from tests.integration.trading import company_ids, customer, person, reference_data
+from tests.integration.trading import company_ids, customer, reference_data
 from tests.local_services import Services
+from tests.soak.clock import START, Clock
 from tests.soak.mirror import Mirror
+from tests.soak.policies import catalogues
 from tests.soak.shapes import BY_MAP, COMPANY, MAPS, OTHER_COMPANY, SHAPES
 from tests.soak.steps import Edit, Fault, Interference, Place
 from tests.soak.store import WatchedStore
-from tests.soak.users import Users, first_text
+from tests.soak.users import Users, first_rows
 
-START = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 REST = 8
 """Runs after which, without edits, nothing may move any more."""
-
-
-class Clock:
-    """The engine's time: it passes when the engine sleeps and when a step says so."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class World:
@@ -62,7 +50,7 @@ class World:
         faults: crashes, takeovers and answers lost since `begin`.
     """
 
-    def __init__(self, services: Services, policies: dict[str, dict[str, Any]] | None = None) -> None:
+    def __init__(self, services: Services) -> None:
         self.services = services
         self.clock = Clock()
         self.counts: Counter[str] = Counter()
@@ -70,12 +58,14 @@ class World:
         self.words: list[str] = []
         self.faults = 0
         self._interferences: list[Interference] = []
+        self._due: list[Interference] = []
         self._passed: Counter[str] = Counter()
         self._intents = False
         self._nested = 0
+        self._silent = False
         self.dead = False
         self._connect()
-        self.catalogues = catalogues(policies or POLICIES)
+        self.catalogues = catalogues()
         self.settings = Settings(
             **{
                 **environment_settings(services),
@@ -131,19 +121,7 @@ class World:
         services.reset()
         reference_data(services, (COMPANY, OTHER_COMPANY))
         for shape in SHAPES:
-            own = {"dataAreaId": COMPANY} if shape.company else {}
-            rows = []
-            for n, key in enumerate(shape.slots[: shape.present]):
-                texts = {each.fno: first_text(shape, n, each) for each in shape.inputs if each.kind == "text"}
-                if shape.set == "CustomersV3":
-                    row = (person if "PartyType" in shape.fno_extra else customer)(COMPANY, key, **texts)
-                else:
-                    row = {**own, shape.key: key, **texts}
-                for each in shape.inputs:
-                    if each.kind == "lookup" and n:
-                        row[each.fno] = next(s for s in SHAPES if s.map == each.target).slots[0]
-                rows.append(row)
-            services.load("fno", shape.set, rows)
+            services.load("fno", shape.set, first_rows(shape))
         services.load("fno", "CustomersV3", [customer(OTHER_COMPANY, "C-1")])
         for name in MAPS:
             self._well(initial_sync(self.session, name))
@@ -188,6 +166,9 @@ class World:
         random.seed(0)  # waits between tries are drawn
         self.quiet()
         self.services.clear_faults()
+        if self._silent:
+            self.services.switch(fno_representation=True)
+            self._silent = False
         self.services.restore("soak")
         self.services.new_write_log(rows=True)
         self.store.restore(self._state)
@@ -201,7 +182,7 @@ class World:
 
     def quiet(self) -> None:
         """Nobody interferes any more."""
-        self._interferences = []
+        self._interferences, self._due = [], []
         self.dead = False
 
     # steps
@@ -332,6 +313,12 @@ class World:
     def _lanes(self, names: Sequence[str]) -> Any:
         return lanes_of(self.store, self.session.pair, self.session.catalogue, names)
 
+    def silent(self) -> None:
+        """From now on F&O answers updates without the row."""
+        self.services.switch(fno_representation=False)
+        self._silent = True
+        self.words.append("answers without rows")
+
     def void_tokens(self) -> None:
         """All delta tokens are void, as after an import of a solution."""
         self.services.void_tokens()
@@ -355,7 +342,7 @@ class World:
     def _reached(self, place: Place) -> None:
         if self.dead:
             raise Crash
-        if self._nested or not self._interferences:
+        if self._nested or not (self._interferences or self._due):
             return
         self._passed[place] += 1
         now = [
@@ -363,7 +350,14 @@ class World:
         ]
         for each in now:
             self._interferences.remove(each)
-            self._interfere(each)
+            if each.what in ("beside", "overtaken"):
+                # not from a thread that fetches ahead: two workers in one process share locks that two processes don't
+                self._due.append(each)
+            else:
+                self._interfere(each)
+        if threading.current_thread() is threading.main_thread():
+            while self._due:
+                self._interfere(self._due.pop(0))
 
     def _interfere(self, each: Interference) -> None:
         at = f"[{each.place} {each.nth}]"
@@ -398,23 +392,3 @@ class World:
             self._nested -= 1
             self.session = own
             self._intents, self._interferences = kept[0], kept[1]
-
-
-POLICIES: dict[str, dict[str, Any]] = {}
-
-
-def catalogues(policies: dict[str, dict[str, Any]]) -> dict[bool, Catalogue]:
-    """The maps as shipped, but for their policies, and with their field pairs in another order."""
-    whole = core_catalogue()
-    found = {}
-    for reordered in (False, True):
-        maps = []
-        for name, sync in whole.maps.items():
-            update = dict(policies.get(name, {}))
-            if reordered:
-                update["fields"] = tuple(reversed(sync.fields))
-            changed = sync.model_copy(update=update)
-            changed.__dict__.pop("hash", None)
-            maps.append(changed)
-        found[reordered] = Catalogue(maps)
-    return found
