@@ -54,11 +54,20 @@ class Together:
         self._here = threading.local()
         self._about_to_ask = 0
 
+    def expect(self, count: int) -> None:
+        """So many threads are about to begin: whoever asks first waits for them, too, though none of them runs yet."""
+        self._count(count)
+
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """For the length of a block this thread counts as one that may ask soon; others wait for it."""
+    def at_work(self, *, expected: bool = False) -> Iterator[None]:
+        """For the length of a block this thread counts as one that may ask soon; others wait for it.
+
+        Args:
+            expected: it was counted before it began.
+        """
         self._here.working = True
-        self._count(1)
+        if not expected:
+            self._count(1)
         try:
             yield
         finally:

@@ -245,13 +245,22 @@ class Session:
             for client in clients:
                 client.together = None
 
+    def expect(self, count: int) -> None:
+        """So many threads will begin in a moment whose requests are to be sent together."""
+        if self._together is not None:
+            self._together.expect(count)
+
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """For the length of a block, this thread counts as one of those whose requests are sent together."""
+    def together(self, *, expected: bool = False) -> Iterator[None]:
+        """For the length of a block, this thread counts as one of those whose requests are sent together.
+
+        Args:
+            expected: it is one of those announced by `expect`.
+        """
         if self._together is None:
             yield
             return
-        with self._together.at_work():
+        with self._together.at_work(expected=expected):
             yield
 
     # leases

@@ -146,9 +146,10 @@ class Vigil:
             due = self._schedule.due(now)
             scans = [each for each in due if each.scan or each.feed.kind in ("scan", "export")]
             self._scans = sorted([*self._scans, *scans], key=lambda each: self._schedule.every(each.feed))
-        for each in due:
-            if each not in scans:
-                self._executor.submit(self._poll_quick, each)
+        quick = [each for each in due if each not in scans]
+        self._session.expect(len(quick))
+        for each in quick:
+            self._executor.submit(self._poll_quick, each)
         self._scan()
 
     def _scan(self) -> None:
@@ -170,7 +171,7 @@ class Vigil:
 
     def _poll_quick(self, due: Due) -> None:
         """Many of these at a time: their requests go out as one."""
-        with self._session.together():
+        with self._session.together(expected=True):
             self._poll(due)
 
     def _poll(self, due: Due) -> None:

@@ -159,6 +159,29 @@ def test_nobody_waits_for_threads_that_have_nothing_to_ask() -> None:
     assert sent == [["a"], ["b"]]
 
 
+def test_who_is_expected_is_waited_for_before_it_has_begun() -> None:
+    together = Together(window=60)
+    sent: list[list[str]] = []
+
+    def ask(name: str) -> str:
+        def send(asked: Sequence[str]) -> Sequence[str]:
+            sent.append(list(asked))
+            return asked
+
+        with together.at_work(expected=True):
+            return together.ask("reads", 1, name, send)
+
+    together.expect(2)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(ask, "first")
+        until_waiting = threading.Event()
+        while not together._open:
+            until_waiting.wait(0.01)
+        second = threads.submit(ask, "second")
+        assert [first.result(), second.result()] == ["first", "second"]
+    assert sent == [["first", "second"]]
+
+
 def test_a_full_request_leaves_without_those_that_do_not_fit() -> None:
     together = Together(window=60, most=3)
     sent: list[list[str]] = []
