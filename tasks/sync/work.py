@@ -16,6 +16,7 @@ from tasks.state.records import LaneRecord, LaneStatus
 from tasks.sync.control import refuse_start
 from tasks.sync.feed_dataverse import make_up, open_dataverse_cursor
 from tasks.sync.feeds import Poll, feed_lease
+from tasks.sync.health.blocking import refuse_blocked
 from tasks.sync.initial import InitialSync
 from tasks.sync.lane import Counts, Lane
 from tasks.sync.listeners import listeners
@@ -85,6 +86,7 @@ def _initial_lane(
     if before.state == "error" and not parted(before):
         return  # whoever sets it going again says so; starting over is no way around that
     refuse_start(before, mode)
+    refuse_blocked(session, lane.map)
     refuse_replaced(session.store, session.pair, before, mode)
     chosen = Mode.initial(lane.map, mode, session.settings.master)
     if parted(before):

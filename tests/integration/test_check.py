@@ -14,6 +14,7 @@ import pytest
 from mappings.catalogue import Catalogue
 from tasks.sync.health.examine import Examination, examine
 from tasks.sync.settings import load_settings
+from tests.integration.conftest import Install
 from tests.integration.installation import ACCOUNTS, CUSTOMER_GROUPS, LEGAL_ENTITIES, UNITS
 from tests.local_services import Services
 
@@ -59,6 +60,23 @@ def _newer(file: Path) -> None:
 def _twice(services: Services) -> None:
     services.alter("dataverse", "cdm_companies", keys=[])
     services.load("dataverse", "cdm_companies", [{"cdm_companycode": "usmf", "cdm_name": "Twin"}])
+
+
+def _prospect_key(services: Services) -> None:
+    """The key stays as it is, the solution and its templates go."""
+    services.switch(
+        prospect_to_cash=True, solutions={"CRMP2C": None, "P2CFieldService": None, "P2CProjectService": None}
+    )
+    services.change("dataverse", "msdyn_dualwriteentitymaps", None)
+
+
+def _dual_write_step(services: Services) -> None:
+    """A plug-in that listens to accounts is one of dual-write's."""
+    (kind,) = (
+        each for each in services.dump("dataverse", "plugintypes") if "TakeNameOfParty" in each["typename"]
+    )
+    assembly = {"assemblyname": "Microsoft.Dynamics.DualWriteRuntime.Plugins"}
+    services.edit("dataverse", "PATCH", f"plugintypes({kind['plugintypeid']})", assembly)
 
 
 STATES: dict[str, State] = {
@@ -135,6 +153,43 @@ STATES: dict[str, State] = {
         edits=lambda services: services.alter("dataverse", "accounts", keys=[["accountnumber"]]),
     ),
     "the plug-ins are disabled": State("step_disabled", {"plugins": False}),
+    # other programs on the same tables
+    "Prospect to cash is installed": State(
+        "prospect_solution prospect_key prospect_template", {"prospect_to_cash": True}
+    ),
+    "a solution of Prospect to cash is left": State(
+        "prospect_solution", {"solutions": {"P2CFieldService": "15.0.0.1"}}
+    ),
+    "the key of Prospect to cash is left": State("prospect_key", edits=_prospect_key),
+    "a template of Prospect to cash is left": State(
+        "prospect_template",
+        edits=lambda services: services.load(
+            "dataverse", "msdyn_dualwriteentitymaps", [{"msdyn_name": "CustomerV3-Account"}]
+        ),
+    ),
+    "dual-write runs a map on a table": State(
+        "engines_two",
+        edits=lambda services: services.load(
+            "dataverse",
+            "msdyn_dualwriteruntimeconfigs",
+            [{"msdyn_name": "DWM-1", "msdyn_entityname": "account", "msdyn_configuration": "{}"}],
+        ),
+    ),
+    "dual-write's plug-ins listen to a table": State("engines_two", edits=_dual_write_step),
+    "dual-write's configuration is of another environment": State(
+        "engines_stale",
+        edits=lambda services: services.load(
+            "dataverse",
+            "msdyn_dualwriteruntimeconfigs",
+            [
+                {
+                    "msdyn_name": "DWM-1",
+                    "msdyn_entityname": "account",
+                    "msdyn_configuration": '{"url": "https://old.operations.dynamics.com"}',
+                }
+            ],
+        ),
+    ),
     # F&O
     "an entity is missing": State(
         "entity_missing", edits=lambda services: services.alter("fno", "CustomerGroups", gone=True)
@@ -247,3 +302,18 @@ def test_a_bad_state_is_found_and_nothing_else(
 
 def test_the_table_of_states_is_long() -> None:
     assert len(STATES) >= 25
+
+
+def test_maps_that_prospect_to_cash_touches_do_not_start_until_it_is_gone(
+    environment: Services, install: Install
+) -> None:
+    environment.load("fno", "CustomerGroups", [{"dataAreaId": "usmf", "CustomerGroupId": "10"}])
+    environment.switch(prospect_to_cash=True)
+    installation = install(maps=(LEGAL_ENTITIES, CUSTOMER_GROUPS, ACCOUNTS))
+    by_map = {each.map: each for each in installation.initial()}
+    assert by_map[CUSTOMER_GROUPS].verdict == "ok"
+    assert (by_map[ACCOUNTS].verdict, by_map[ACCOUNTS].code) == ("failed", "prospect_solution")
+    assert "CRMP2C 15.0.0.1" in by_map[ACCOUNTS].message and "uninstall CRMP2C" in by_map[ACCOUNTS].message
+    assert installation.lane(ACCOUNTS, "usmf").state == "not_running"
+    environment.switch(prospect_to_cash=False)
+    assert [each.verdict for each in installation.initial(ACCOUNTS)] == ["ok", "ok"]

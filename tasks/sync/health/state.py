@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from mappings.errors import DualflowError
-from mappings.metadata import SIDE_NAMES, SideName
+from mappings.metadata import SIDE_NAMES, SIDES
 from tasks.state.leases import LeaseHeld
 from tasks.state.store import Store
 from tasks.sync.budget import BEHIND, Limits, standing
@@ -91,8 +91,7 @@ def budgets(around: Surroundings) -> Iterator[Finding]:
     if around.pair is None:
         return
     limits = Limits.of(around.settings)
-    sides: tuple[SideName, ...] = ("fno", "dataverse")
-    for side in sides:
+    for side in SIDES:
         now = standing(around.live_store, around.pair, side, limits, time.time())
         if now.pressure < BEHIND:
             continue

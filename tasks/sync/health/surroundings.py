@@ -16,12 +16,18 @@ from tasks.connectors.dataverse_environment import Description, Step
 from tasks.connectors.fno import FnoSide
 from tasks.connectors.fno_environment import FnoVersions
 from tasks.connectors.http import Client
+from tasks.connectors.other_programs import OtherPrograms, other_programs
 from tasks.connectors.side import SideName
 from tasks.state.store import Store
 from tasks.sync.companies import TABLE as COMPANIES
 from tasks.sync.settings import Settings
 
 Told = TypeVar("Told")
+
+PROSPECT_TO_CASH = ("CRMP2C", "P2CFieldService", "P2CProjectService")
+"""Unique names of the solutions of Prospect to cash."""
+DUAL_WRITE_ASSEMBLY = "DualWriteRuntime"
+"""Part of the name of the assembly of dual-write's plug-ins."""
 
 
 @dataclass
@@ -118,6 +124,13 @@ class Surroundings:
     def steps(self) -> list[Step]:
         """Plug-in steps of Dataverse."""
         return self.once("steps", lambda: dataverse_environment.steps(self.live_dataverse.client))
+
+    def other_programs(self) -> OtherPrograms:
+        """Signs of Prospect to cash and of dual-write itself."""
+        return self.once(
+            "other programs",
+            lambda: other_programs(self.live_dataverse.client, PROSPECT_TO_CASH, DUAL_WRITE_ASSEMBLY),
+        )
 
     def fno_versions(self) -> FnoVersions:
         """Versions of F&O."""
