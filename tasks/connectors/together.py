@@ -24,12 +24,14 @@ class _Group:
 
     Attributes:
         working: how many of those who asked may ask again soon.
+        joined_at: when the last of them joined.
         answers: one for each that asked; an exception is raised in its thread.
     """
 
     asked: list[Any] = field(default_factory=list)
     size: int = 0
     working: int = 0
+    joined_at: float = 0.0
     answers: list[Any] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -39,14 +41,20 @@ class Together:
 
     Args:
         window: seconds that a request waits for others at most.
+        lull: seconds after the last that joined before a request leaves: threads that begin together come one after the other.
         most: operations that go out as one.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, window: float = 0.15, most: int = 100, clock: Callable[[], float] = time.monotonic
+        self,
+        window: float = 0.15,
+        most: int = 100,
+        lull: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.window = window
+        self.lull = lull
         self.most = most
         self._clock = clock
         self._changed = threading.Condition()
@@ -59,20 +67,22 @@ class Together:
         self._count(count)
 
     @contextmanager
-    def at_work(self, *, expected: bool = False) -> Iterator[None]:
+    def at_work(self, *, expected: bool = False, once: bool = False) -> Iterator[None]:
         """For the length of a block this thread counts as one that may ask soon; others wait for it.
 
         Args:
             expected: it was counted before it began.
+            once: until it has asked; what it may ask later isn't worth waiting for.
         """
-        self._here.working = True
+        self._here.working, self._here.once = True, once
         if not expected:
             self._count(1)
         try:
             yield
         finally:
+            if self._here.working:
+                self._count(-1)
             self._here.working = False
-            self._count(-1)
 
     def ask(
         self,
@@ -117,8 +127,12 @@ class Together:
                 group = self._open[kind] = _Group()
             group.asked.append(asked)
             group.size += size
+            group.joined_at = self._clock()
             if getattr(self._here, "working", False):
-                group.working += 1
+                if self._here.once:
+                    self._here.working = False
+                else:
+                    group.working += 1
                 self._about_to_ask -= 1
             self._changed.notify_all()
             return group, len(group.asked) - 1, first
@@ -130,11 +144,14 @@ class Together:
             while (
                 self._open.get(kind) is group
                 and group.size < self.most
-                and self._about_to_ask > 0
-                and (left := until - self._clock()) > 0
+                and (left := self._leaves_at(group, until) - self._clock()) > 0
             ):
                 self._changed.wait(left)
         self._close(kind, group)
+
+    def _leaves_at(self, group: _Group, until: float) -> float:
+        """When it leaves if nothing else happens."""
+        return until if self._about_to_ask > 0 else min(until, group.joined_at + self.lull)
 
     def _close(self, kind: Hashable, group: _Group) -> None:
         """Nobody joins it any more."""

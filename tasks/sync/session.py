@@ -34,6 +34,9 @@ from tasks.sync.seams import Seams
 from tasks.sync.settings import Settings, load_settings
 from tasks.transform.layout import Layout, compile_layout
 
+LULL = 0.015
+"""Seconds that a request waits for others after the last that joined it, in a run that keeps watch."""
+
 
 def this_worker() -> str:
     """Name under which this process holds leases."""
@@ -235,7 +238,7 @@ class Session:
     def gathering(self) -> Iterator[None]:
         """For the length of a block, what threads `together` read and write at the same moment goes out as one batch."""
         clients = [client for side in (self.fno, self.dataverse) if (client := getattr(side, "client", None))]
-        self._together = Together()
+        self._together = Together(lull=LULL)
         for client in clients:
             client.together = self._together
         try:
@@ -246,21 +249,22 @@ class Session:
                 client.together = None
 
     def expect(self, count: int) -> None:
-        """So many threads will begin in a moment whose requests are to be sent together."""
+        """So many threads more (or fewer) will begin in a moment whose requests are to be sent together."""
         if self._together is not None:
             self._together.expect(count)
 
     @contextmanager
-    def together(self, *, expected: bool = False) -> Iterator[None]:
+    def together(self, *, expected: bool = False, once: bool = False) -> Iterator[None]:
         """For the length of a block, this thread counts as one of those whose requests are sent together.
 
         Args:
             expected: it is one of those announced by `expect`.
+            once: until it has asked.
         """
         if self._together is None:
             yield
             return
-        with self._together.at_work(expected=expected):
+        with self._together.at_work(expected=expected, once=once):
             yield
 
     # leases

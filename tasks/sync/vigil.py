@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,7 +149,7 @@ class Vigil:
         quick = [each for each in due if each not in scans]
         self._session.expect(len(quick))
         for each in quick:
-            self._executor.submit(self._poll_quick, each)
+            self._executor.submit(self._poll_quick, each).add_done_callback(self._not_begun)
         self._scan()
 
     def _scan(self) -> None:
@@ -169,9 +169,13 @@ class Vigil:
                 self._scanning -= 1
             self._scan()
 
+    def _not_begun(self, poll: Future[None]) -> None:
+        if poll.cancelled():
+            self._session.expect(-1)
+
     def _poll_quick(self, due: Due) -> None:
         """Many of these at a time: their requests go out as one."""
-        with self._session.together(expected=True):
+        with self._session.together(expected=True, once=True):
             self._poll(due)
 
     def _poll(self, due: Due) -> None:

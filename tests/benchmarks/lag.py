@@ -201,8 +201,10 @@ def busy(stage: Stage, seconds: float) -> dict[str, Any]:
         "runs": dict(stage.runs()),
         "cancelled": stage.runs()["CANCELLED"],
         "polls": used(trace)["polls"],
-        # before that all tables are quiet, and asked together every half a minute
-        "worst_gap_between_polls_seconds": used([e for e in trace if e["time"] >= before + WARM])["gap"],
+        # before and after all tables are quiet, and asked together every half a minute
+        "worst_gap_between_polls_seconds": used(
+            [each for each in trace if before + WARM <= each["time"] < before + took]
+        )["gap"],
         "requests": used(trace)["requests"],
         "budget": stage_budget(stage),
         "cpu_share_of_a_core": {name: round(value / took, 3) for name, value in spent.items()}

@@ -199,3 +199,31 @@ def test_a_full_request_leaves_without_those_that_do_not_fit() -> None:
     with ThreadPoolExecutor(2) as threads:
         assert [future.result() for future in [threads.submit(ask, n) for n in ("a", "b")]] == [["a"], ["b"]]
     assert sorted(sent) == [["a"], ["b"]]
+
+
+def test_whoever_is_expected_or_came_a_moment_ago_is_waited_for() -> None:
+    together = Together(window=60, lull=0.1)
+    sent: list[list[str]] = []
+    together.expect(2)
+    begun, gone = threading.Event(), threading.Event()
+
+    def ask(name: str) -> str:
+        with together.at_work(expected=True, once=True):
+            found: str = together.ask("read", 1, name, send)
+            begun.wait(30)  # it has asked: nobody waits for what it does now
+            return found
+
+    def send(asked: Sequence[str]) -> list[str]:
+        sent.append(sorted(asked))
+        gone.set()
+        return [*asked]
+
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(ask, "a")
+        second = threads.submit(ask, "b")
+        assert gone.wait(30)
+        late = threads.submit(together.ask, "other", 1, "c", send)
+        assert late.result(30) == "c", "it neither waits for the two that have asked nor is it sent with them"
+        begun.set()
+        assert [first.result(30), second.result(30)] == ["a", "b"]
+    assert sorted(sent) == [["a", "b"], ["c"]]
