@@ -23,6 +23,7 @@ from flows.commands import (
     plan,
     receive,
     reconcile,
+    relink,
     sandbox,
     status,
     sync,
@@ -57,6 +58,7 @@ app.command()(check.check)
 app.command()(status.status)
 app.command()(verify.verify)
 app.command()(reconcile.reconcile)
+app.command()(relink.relink)
 app.command()(receive.receive)
 app.command()(explain.explain)
 app.command()(history.history)

@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.states import Completed, Failed
 
 from flows.runner import sync_flow
+from mappings.troubleshooting.catalogue import advised
 from tasks.sync.reconcile import Compared, Reconciliation
 from tasks.sync.reconcile import reconcile as compare
 from tasks.sync.session import shared_session
@@ -49,7 +50,7 @@ def lane_rows(lanes: Iterable[Compared]) -> list[tuple[str | int | float, ...]]:
             lane.repaired,
             lane.left,
             lane.seconds,
-            lane.message,
+            advised(lane.message),
         )
         for lane in lanes
     ]
@@ -98,6 +99,6 @@ def reconcile(
     data = {"differences": found.differences, "open": found.open}
     wrong = [lane for lane in found.lanes if lane.message]
     if wrong:
-        said = "; ".join(f"{lane.map} {lane.company}: {lane.message}" for lane in wrong[:5])
+        said = "; ".join(f"{lane.map} {lane.company}: {advised(lane.message)}" for lane in wrong[:5])
         return Failed(message=f"{summary(found)}; {said}", data=data)
     return Completed(message=summary(found), data=data)

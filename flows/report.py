@@ -10,6 +10,7 @@ from typing import Any
 from flows.states import states
 from mappings.errors import DualflowError
 from mappings.model import Map
+from mappings.troubleshooting.catalogue import ARROW, advice, advised
 from tasks.entity import EntityResult
 from tasks.state.records import RunLane
 from tasks.sync.lane import Counts
@@ -114,7 +115,7 @@ class Report:
                         example.setdefault(kind, f"{row.key}: {row.message}")
         self.remedies = [
             f"{name}: {count} × {kind.replace('_', ' ')} ({code}), such as {example[name, kind, code, remedy]}"
-            + (f" → {remedy}" if remedy else "")
+            + _what_to_do(remedy, example[name, kind, code, remedy], code)
             for (name, kind, code, remedy), count in parked.most_common(REMEDIES)
         ]
 
@@ -201,7 +202,7 @@ class Report:
     def markdown(self) -> str:
         """What went wrong and what to do about it; "" if nothing did."""
         parts = [
-            f"### {lane.map}{f', company {lane.company}' if lane.company else ''}\n\n{lane.message}\n"
+            f"### {lane.map}{f', company {lane.company}' if lane.company else ''}\n\n{advised(lane.message)}\n"
             for lane in self.failing
         ]
         if self.remedies:
@@ -270,3 +271,8 @@ class Report:
 def _other(counts: Counts) -> dict[str, int]:
     names = ("paired", "no_base", "drift", "normalized", "held", "detached", "out_of_scope")
     return {name: getattr(counts, name) for name in names if getattr(counts, name)}
+
+
+def _what_to_do(remedy: str, said: str, code: str) -> str:
+    found = remedy or advice(said, code)
+    return f"{ARROW}{found}" if found else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mappings.troubleshooting.catalogue import advised
 from tasks.state.records import LaneRecord
 from tasks.sync.control import NAMES
 
@@ -13,7 +14,7 @@ def states(lanes: Sequence[LaneRecord]) -> list[dict[str, Any]]:
     """Rows of a table artifact: states as dual-write names them, running maps as one number."""
     others = [lane for lane in lanes if lane.state != "running"]
     found = [
-        {"map": lane.map, "company": lane.company, "state": NAMES[lane.state], "why": lane.reason}
+        {"map": lane.map, "company": lane.company, "state": NAMES[lane.state], "why": advised(lane.reason)}
         for lane in sorted(others, key=lambda lane: (lane.map, lane.company))
     ]
     running = len(lanes) - len(others)

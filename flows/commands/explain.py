@@ -59,7 +59,7 @@ def explain(
 
 
 def _show(story: Story, every: bool) -> None:
-    from mappings.troubleshooting.catalogue import recognize
+    from mappings.troubleshooting.catalogue import advice
     from tasks.sync.explaining import STANDINGS
 
     say = console().print
@@ -93,7 +93,7 @@ def _show(story: Story, every: bool) -> None:
         if every or "missing" in state:
             say(f"  {column} → {state}", markup=False)
     for row in story.parked:
-        remedy = row.remedy or ((known := recognize(row.message)) and known.advice) or ""
+        remedy = row.remedy or advice(row.message, row.code)
         say(f"  parked {row.attempts} time(s), {row.code}: {row.message}", markup=False)
         if remedy:
             say(f"    → {remedy}", markup=False)

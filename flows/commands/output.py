@@ -95,10 +95,9 @@ def explain(error: DualflowError) -> int:
 
 def _known(error: DualflowError) -> str:
     """What to do about a service's refusal that came without advice."""
-    from mappings.troubleshooting.catalogue import recognize
+    from mappings.troubleshooting.catalogue import advice
 
-    found = recognize(error.message, str(error.facts.get("service_code") or ""))
-    return found.advice if found else ""
+    return advice(error.message, str(error.facts.get("service_code") or ""))
 
 
 def leave(code: int) -> NoReturn:

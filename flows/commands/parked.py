@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -179,15 +178,10 @@ def _said_which(ids: list[int] | None, every: bool) -> None:
 
 
 def _lines(here: Opened, choice: ParkedChoice) -> Iterator[Line]:
-    from mappings.troubleshooting.catalogue import recognize
+    from mappings.troubleshooting.catalogue import advice
     from tasks.sync.parking import listed
 
-    @lru_cache(10_000)
-    def advise(message: str, code: str) -> str:
-        known = recognize(message, code)
-        return known.advice if known is not None else ""
-
-    return listed(here.store, here.pair, choice, advise)
+    return listed(here.store, here.pair, choice, advice)
 
 
 def _next(line: Line, now: datetime) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,9 @@ from mappings.reader import read_yaml
 from mappings.troubleshooting.recognizing import code_pattern, fits, number_pattern, plain, weight
 
 Kind = Literal["documented", "configuration", "services", "validation", "health"]
+
+ARROW = " → "
+"""Stands between what is wrong and what to do, in everything that Dualflow says."""
 
 KNOWN = Path(__file__).parent / "known"
 _FILES: tuple[Kind, ...] = ("documented", "configuration", "services")
@@ -96,6 +99,23 @@ def recognize(message: str, code: str = "", status: int | None = None) -> Proble
         )
         return problem
     return _by_code(plain(code)) or _by_code(said)
+
+
+@lru_cache(10_000)
+def advice(said: str, code: str = "") -> str:
+    """What to do about an error that came without advice; "" where it is not a known one.
+
+    Args:
+        code: the service's code, if it stands apart from what was said.
+    """
+    found = recognize(said, code)
+    return found.advice if found else ""
+
+
+def advised(said: str, code: str = "") -> str:
+    """An error with what to do about it: as it is where it says so itself, or where nobody knows."""
+    more = "" if ARROW in said else advice(said, code)
+    return f"{said}{ARROW}{more}" if more else said
 
 
 def search(words: str) -> Sequence[Problem]:

@@ -127,8 +127,8 @@ def refuse_replaced(store: Store, pair: int, lane: LaneRecord, mode: str | None)
         raise FatalError(
             f"{other}: restored or copied, it has rows that belong to ours already",
             code="replaced",
-            remedy="`dualflow sync initial --mode link` pairs rows by their keys, without writing to either; any other --mode"
-            " connects them as new",
+            remedy="`dualflow relink`, or `dualflow sync initial --mode link`, pairs rows by their keys, without writing to"
+            " either; any other --mode connects them as new",
         )
 
 

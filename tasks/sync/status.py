@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from mappings.catalogue import Catalogue
+from mappings.troubleshooting.catalogue import advised
 from tasks.state.records import ConflictKind, RunRecord
 from tasks.state.store import Store
 from tasks.sync.control import NAMES
@@ -116,7 +117,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
                     company=lane.company,
                     state=lane.state,
                     state_name=NAMES[lane.state],
-                    reason=lane.reason,
+                    reason=advised(lane.reason),
                     initial=lane.initial,
                     mode=lane.mode,
                     since=lane.updated_at,

@@ -19,6 +19,7 @@ def test_all_flows_are_deployed_by_module_and_nothing_is_pulled() -> None:
         "flows.initial_sync.initial_sync",
         "flows.planning.plan",
         "flows.reconciliation.reconcile",
+        "flows.relink.relink",
         "flows.replay.replay",
     }
     assert yaml.safe_load(FILE.read_text(encoding="utf-8"))["pull"] == []

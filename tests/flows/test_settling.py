@@ -164,3 +164,25 @@ def test_what_came_meanwhile_can_be_forgotten(office: Office) -> None:
     office.change("fno", "said again")
     office.installation.settle()
     assert office.values() == ("said again", "said again")
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_rows_are_paired_anew_without_a_write_after_a_restore_that_nobody_noticed(office: Office) -> None:
+    nothing = office.told("relink")
+    assert nothing["lanes"] == [] and "no map" in nothing["message"]
+    office.change("fno", "as it was restored")
+    office.installation.forget_writes()
+    told = office.told("relink", CUSTOMER_GROUPS, "--reset")
+    (lane,) = told["lanes"]
+    rows = len(office.services.dump("fno", SETS["fno"]))
+    assert (lane["map"], lane["counts"]["paired"], lane["counts"]["no_base"]) == (CUSTOMER_GROUPS, rows, 1)
+    assert office.installation.ours() == []
+    assert office.state() == "Running"
+    (found,) = office.told("conflicts", "list")["conflicts"]
+    assert found["kind"] == "no_base"
+    office.run("conflicts", "resolve", str(found["id"]), "--dataverse")
+    office.installation.settle()
+    assert office.values() == ("Wholesale", "Wholesale"), "a person said which side is right"
+    office.change("fno", "and live again")
+    office.installation.settle()
+    assert office.values() == ("and live again", "and live again")

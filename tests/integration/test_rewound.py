@@ -8,6 +8,7 @@ import pytest
 
 from mappings.errors import FatalError
 from tasks.state.records import LaneRecord
+from tasks.sync.relinking import lanes_to_relink
 from tasks.sync.rewound import Rewound
 from tests.integration.conftest import Install, Prepare
 from tests.integration.customers import MAPS, Customers, in_sync
@@ -96,8 +97,11 @@ def test_another_organization_is_not_taken_for_one_that_lacks_everything(
 
     assert refused.code == "replaced" and installation.ours() == []
     assert "the organization before" in refused.message and "--mode link" in refused.message
+    chosen = installation.session.selected([LEGAL_ENTITIES])
+    assert lanes_to_relink(installation.session, chosen) == {LEGAL_ENTITIES: [""]}
     assert failed(installation.initial(mode="to-dataverse")) == []
     assert failed(installation.initial()) == [], "said once"
+    assert lanes_to_relink(installation.session, chosen) == {}
     assert [write["kind"] for write in installation.ours()] == ["create"]
 
 
@@ -114,3 +118,16 @@ def test_it_is_found_when_the_versions_have_caught_up_and_the_tokens_are_void(
         rewound.delta()
 
     assert rewound.ours() == [] and names(ours) == before
+
+
+def test_relink_takes_the_maps_that_were_stopped_and_no_others(rewound: Installation) -> None:
+    chosen = rewound.session.selected(list(MAPS))
+    assert lanes_to_relink(rewound.session, chosen) == {}
+    with pytest.raises(Rewound):
+        rewound.delta()
+
+    found = lanes_to_relink(rewound.session, chosen)
+
+    assert set(found) == set(MAPS)
+    assert failed(rewound.initial(mode="link")) == [] and rewound.ours() == []
+    assert lanes_to_relink(rewound.session, chosen) == {}

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from mappings.errors import DualflowError
-from mappings.troubleshooting.catalogue import recognize
+from mappings.troubleshooting.catalogue import advice as known_advice
 
 Severity = Literal["error", "warning", "note"]
 Where = Literal["fno", "dataverse", "both", "here"]
@@ -52,5 +52,4 @@ class Finding:
 
 def advice(error: DualflowError) -> str:
     """What the troubleshooting catalogue says about a service's refusal; "" if it doesn't know it."""
-    found = recognize(error.message, str(error.facts.get("service_code") or ""))
-    return found.advice if found else ""
+    return known_advice(error.message, str(error.facts.get("service_code") or ""))
