@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import queue
@@ -41,6 +42,10 @@ def _work(tasks: Any, done: Any) -> None:
     """A process of the crew: rounds, until there are no more."""
     logging.disable(logging.ERROR)  # what the engine says of the faults it is given
     with world() as one:
+        # what is there by now stays: the collector need not look at it again and again
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         for task in iter(lambda: _next(tasks), None):
             one.counts.clear()
             with MUTANTS[task.mutant]() if task.mutant else nullcontext():
