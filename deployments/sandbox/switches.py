@@ -150,6 +150,8 @@ class Switches:
     dataverse_version: str = "9.2.25093.00168"
     prospect_to_cash: bool = False
     """The solution of that name is there, with its key of accounts over all companies and its templates."""
+    dual_write: list[str] = field(default_factory=list)
+    """Dataverse tables on which dual-write itself runs a map: its plug-in steps and its runtime configuration are there."""
     solutions: dict[str, str | None] = field(default_factory=dict)
     """Solutions by unique name with another version than they have from the start; null = not installed."""
 

@@ -160,3 +160,22 @@ def test_without_data_events_none_can_be_activated(services: Services) -> None:
         services.admin(
             "POST", "data-events", {"data-events": [{"set": "CustomersV3", "url": "https://localhost:1/"}]}
         )
+
+
+def test_dual_write_itself_shows_by_its_steps_and_its_runtime_configuration(
+    services: Services, dataverse: Dataverse
+) -> None:
+    asked = (
+        "sdkmessageprocessingsteps?$select=name&$expand=sdkmessagefilterid($select=primaryobjecttypecode)"
+        "&$filter=statecode eq 0 and contains(plugintypeid/assemblyname,'DualWriteRuntime')"
+    )
+    assert dataverse.rows(asked) == [] and dataverse.rows("msdyn_dualwriteruntimeconfigs") == []
+    services.switch(dual_write=["accounts", "msdyn_vendors"])
+    services.switch(dual_write=["accounts"])
+    found = dataverse.rows(asked)
+    assert {step["sdkmessagefilterid"]["primaryobjecttypecode"] for step in found} == {"account"}
+    assert len(found) == 6
+    assert [row["msdyn_entityname"] for row in dataverse.rows("msdyn_dualwriteruntimeconfigs")] == ["account"]
+    dataverse.create("accounts", {"name": "x"})
+    services.switch(dual_write=[])
+    assert dataverse.rows(asked) == [] and dataverse.rows("msdyn_dualwriteruntimeconfigs") == []

@@ -131,6 +131,9 @@ def test_nothing_can_be_tracked_without_the_configuration_key_or_the_integration
     services.switch(row_version_tracking=False)
     with pytest.raises(Refused, match="configuration key"):
         generate(services, "CustomerGroups")
+    services.switch(row_version_tracking=True, fno_application_version="10.0.30.12")
+    with pytest.raises(Refused, match=r"in version 10\.0\.30\.12"):
+        generate(services, "CustomerGroups")
     services.alter("dataverse", CATALOGUE, gone=True)
     assert dataverse("GET", CATALOGUE).status_code == 404
     assert dataverse("GET", GROUPS).status_code == 404

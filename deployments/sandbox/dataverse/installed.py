@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Container, Iterable
+from typing import Any
 
 from deployments.sandbox.dataverse.fixed import fixed_id
 from deployments.sandbox.dataverse.plugins import Registered
-from deployments.sandbox.dataverse.rows import Rows
-from deployments.sandbox.dataverse.system import change, put
+from deployments.sandbox.dataverse.rows import AFTER, BEFORE, Rows
+from deployments.sandbox.dataverse.system import EVERYWHERE, change, put
 from deployments.sandbox.dataverse.webhooks import STEPS
 from deployments.sandbox.messages import encode
 from deployments.sandbox.schema.model import Key, Schema
@@ -32,7 +33,10 @@ PROSPECT_KEY = Key("msdynce_AccountNumber", ("accountnumber",))
 """Its key of accounts, which knows no companies: one account number, one account."""
 TEMPLATES = {"CustomerV3-Account": "accounts", "VendorV2-Vendor": "msdyn_vendors"}
 """Its dual-write maps, with the table of each."""
-MAPS = "msdyn_dualwriteentitymaps"
+MAPS, RUNNING = "msdyn_dualwriteentitymaps", "msdyn_dualwriteruntimeconfigs"
+RUNTIME = "Microsoft.Dynamics.DualWriteRuntime"
+"""The assembly of dual-write's own plug-ins, with their types and stages."""
+RUNTIME_TYPES = {"PreCommmitPlugin": BEFORE, "PostCommitPlugin": AFTER}
 TYPES = "plugintypes"
 
 
@@ -60,6 +64,7 @@ def install(rows: Rows, registered: Iterable[Registered]) -> None:
         )
         change(rows, "solutions", row_id, version=there[name])
     _templates(rows)
+    _dual_write(rows)
     steps = rows.store.dataverse(STEPS)
     for each in registered:
         solution = next((name for name in each.solution if name in there), None)
@@ -73,7 +78,7 @@ def install(rows: Rows, registered: Iterable[Registered]) -> None:
 
 def follow(rows: Rows, registered: Iterable[Registered], changes: Container[str]) -> None:
     """Bring what is installed in line with switches that changed."""
-    if "solutions" in changes or "prospect_to_cash" in changes:
+    if any(name in changes for name in ("solutions", "prospect_to_cash", "dual_write")):
         install(rows, registered)
     if "plugins" in changes:
         state, reason = _state(rows)
@@ -108,6 +113,42 @@ def _templates(rows: Rows) -> None:
             )
             put(rows, MAPS, row_id, msdyn_name=name, msdyn_displayname=name, msdyn_mapping=mapping.decode())
         elif row_id in table.rows:
+            rows.store.delete(table, row_id)
+
+
+def _dual_write(rows: Rows) -> None:
+    """The steps and the runtime configuration of the maps that dual-write runs, no others."""
+    kinds = {name: fixed_id(f"plug-in type {RUNTIME} {name}") for name in RUNTIME_TYPES}
+    wanted: dict[tuple[str, str], dict[str, Any]] = {}
+    for name in rows.switches.dual_write:
+        logical = rows.schema.dataverse[name].logical
+        config = fixed_id(f"runtime configuration {logical}")
+        wanted[RUNNING, config] = {
+            "msdyn_name": f"DWM-{logical}",
+            "msdyn_entityname": logical,
+            "msdyn_configuration": encode({"entity": logical}).decode(),
+        }
+        for kind, stage in RUNTIME_TYPES.items():
+            named = f"{RUNTIME}.Plugins.{kind}"
+            wanted[TYPES, kinds[kind]] = {"name": named, "typename": named, "assemblyname": RUNTIME}
+            for message in EVERYWHERE:
+                wanted[STEPS, fixed_id(f"step {RUNTIME} {kind} {message} {logical}")] = {
+                    "name": f"{named}: {message} of {logical}",
+                    "stage": stage,
+                    "mode": 0,
+                    "_sdkmessageid_value": fixed_id(f"message {message}"),
+                    "_sdkmessagefilterid_value": fixed_id(f"filter {message} {logical}"),
+                    "_plugintypeid_value": kinds[kind],
+                    "_eventhandler_value": kinds[kind],
+                }
+    for (name, row_id), values in wanted.items():
+        put(rows, name, row_id, **values)
+    steps = rows.store.dataverse(STEPS)
+    ours = [(STEPS, step) for step, row in steps.rows.items() if row["_plugintypeid_value"] in kinds.values()]
+    ours += [(RUNNING, fixed_id(f"runtime configuration {each}")) for each in rows.schema.logical]
+    for name, row_id in ours:
+        table = rows.store.tables.get(("dataverse", name))
+        if table is not None and row_id in table.rows and (name, row_id) not in wanted:
             rows.store.delete(table, row_id)
 
 

@@ -6,6 +6,7 @@ F&O's, brought up to date before each request that looks at them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ from deployments.sandbox.switches import Switches
 from mappings.errors import FatalError
 
 CATALOGUE = "mserp_financeandoperationsentities"
+ROW_VERSIONS = [10, 0, 31]
+"""First application version that tracks changes by row version."""
 NAME, GENERATED, TRACKED = "mserp_physicalname", "mserp_hasbeengenerated", "mserp_changetrackingenabled"
 
 
@@ -202,6 +205,11 @@ def check_catalogue(rows: Rows, context: Context, row: Row, old: Row | None) -> 
         row["mserp_refresh"] = False
     if not row[TRACKED] or (old is not None and old[TRACKED]):
         return
+    version = rows.switches.fno_application_version
+    if [int(part) for part in re.findall(r"\d+", version)][:3] < ROW_VERSIONS:
+        raise errors.aborted(
+            f"Change tracking can't be enabled for {row[NAME]} in version {version} of finance and operations apps."
+        )
     if not rows.switches.row_version_tracking:
         raise errors.aborted(
             f"Change tracking can't be enabled for {row[NAME]} because the configuration key 'Sql row version "
