@@ -20,6 +20,8 @@ from tasks.connectors.side import Row
 
 DEPTHS = ("Basic", "Local", "Deep", "Global")
 """How far a privilege reaches: own rows, those of the business unit, of the units below too, all of the organization."""
+_PUBLISHED = 2
+"""Status of a rule of duplicate detection that is in force."""
 _NAMES_A_QUESTION = 40
 """Tables that one filter names: metadata has no pages, and a filter can be too long."""
 
@@ -29,13 +31,37 @@ class DataverseUser:
     """Our application user.
 
     Attributes:
+        integration: it writes as an integration does: totals of orders are left as they are.
         roles: names of its security roles, sorted.
     """
 
     id: str
     name: str
     disabled: bool
+    integration: bool
     roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """What holds for the whole environment.
+
+    Attributes:
+        duplicate_detection: its rules are in force.
+        keeps_order_totals: totals of orders are left as integrations write them, if the user is one.
+    """
+
+    duplicate_detection: bool
+    keeps_order_totals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRule:
+    """A published rule: rows of `base` are compared with those of `matching` (logical names)."""
+
+    name: str
+    base: str
+    matching: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +137,41 @@ def version(client: Client) -> str:
 
 def user(client: Client, id_: str) -> DataverseUser:
     """A system user with its roles; those that it has through a team are not among them."""
-    about = _one(client, f"systemusers({id_})?$select=fullname,isdisabled", "our user")
+    about = _one(client, f"systemusers({id_})?$select=fullname,isdisabled,isintegrationuser", "our user")
     roles = _rows(
         client, f"systemusers({id_})/systemuserroles_association?$select=name", "the roles of our user"
     )
     names = tuple(sorted(str(role["name"]) for role in roles))
-    return DataverseUser(id_, str(about.get("fullname") or ""), bool(about.get("isdisabled")), names)
+    return DataverseUser(
+        id_,
+        str(about.get("fullname") or ""),
+        bool(about.get("isdisabled")),
+        bool(about.get("isintegrationuser")),
+        names,
+    )
+
+
+def organization(client: Client, id_: str) -> Organization:
+    """What holds for the whole environment."""
+    columns = "isduplicatedetectionenabled,issopintegrationenabled"
+    about = _one(client, f"organizations({id_})?$select={columns}", "the organization")
+    return Organization(
+        bool(about.get("isduplicatedetectionenabled")), bool(about.get("issopintegrationenabled"))
+    )
+
+
+def duplicate_rules(client: Client) -> list[DuplicateRule]:
+    """Published rules of duplicate detection."""
+    options = {"$select": "name,baseentityname,matchingentityname", "$filter": f"statuscode eq {_PUBLISHED}"}
+    rows = _rows(client, f"duplicaterules?{query(options)}", "the rules of duplicate detection")
+    return [
+        DuplicateRule(
+            str(row.get("name") or ""),
+            str(row.get("baseentityname") or ""),
+            str(row.get("matchingentityname") or ""),
+        )
+        for row in rows
+    ]
 
 
 def privileges(client: Client, user_id: str) -> dict[str, str]:

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from mappings.catalogue import Catalogue
+from tasks.state.records import LaneRecord
+from tasks.state.store import Store
 from tasks.sync.health.examine import Examination, examine
 from tasks.sync.settings import load_settings
 from tests.integration.conftest import Install
 from tests.integration.installation import ACCOUNTS, CUSTOMER_GROUPS, LEGAL_ENTITIES, UNITS
 from tests.local_services import Services
 
-MAPS = (LEGAL_ENTITIES, UNITS, CUSTOMER_GROUPS, ACCOUNTS)
+ORDERS = "CDS sales order headers"
+MAPS = (LEGAL_ENTITIES, UNITS, CUSTOMER_GROUPS, ACCOUNTS, ORDERS)
 COMPANIES = "usmf,demf"
 NOBODY = "https://localhost:9"
 """An address at which nobody listens."""
@@ -77,6 +80,12 @@ def _dual_write_step(services: Services) -> None:
     )
     assembly = {"assemblyname": "Microsoft.Dynamics.DualWriteRuntime.Plugins"}
     services.edit("dataverse", "PATCH", f"plugintypes({kind['plugintypeid']})", assembly)
+
+
+def _duplicate_rule(services: Services) -> None:
+    rule = {"name": "Accounts of one name", "baseentityname": "account", "matchingentityname": "account"}
+    services.load("dataverse", "duplicaterules", [rule])
+    services.change("dataverse", "duplicaterules", {"statecode": 1, "statuscode": 2})
 
 
 STATES: dict[str, State] = {
@@ -190,6 +199,17 @@ STATES: dict[str, State] = {
             ],
         ),
     ),
+    "a rule of duplicate detection is published": State("duplicates_rule", edits=_duplicate_rule),
+    "the organization works totals of orders out anew": State(
+        "orders_organization",
+        edits=lambda services: services.change(
+            "dataverse", "organizations", {"issopintegrationenabled": False}
+        ),
+    ),
+    "our user is no integration": State(
+        "orders_user",
+        edits=lambda services: services.change("dataverse", "systemusers", {"isintegrationuser": False}),
+    ),
     # F&O
     "an entity is missing": State(
         "entity_missing", edits=lambda services: services.alter("fno", "CustomerGroups", gone=True)
@@ -246,13 +266,18 @@ def environment(services: Services) -> Services:
 
 
 def look(
-    services: Services, catalogue: Catalogue, state: Path, settings: Mapping[str, Any] | None = None
+    services: Services,
+    catalogue: Catalogue,
+    state: Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    write_probe: bool = False,
 ) -> Examination:
     """A check of a few maps."""
     found = {name.removeprefix("DUALFLOW_").lower(): value for name, value in services.environment.items()}
     given = {"companies": COMPANIES, "state_url": f"sqlite:///{state}", **found, **(settings or {})}
     maps = [catalogue.get(name) for name in MAPS]
-    return examine(load_settings(**given), maps, catalogue=catalogue)
+    return examine(load_settings(**given), maps, catalogue=catalogue, write_probe=write_probe)
 
 
 def codes(found: Examination) -> set[str]:
@@ -266,9 +291,9 @@ def healthy() -> dict[str, set[str]]:
 
 
 def test_a_healthy_environment_has_notes_at_most(
-    environment: Services, catalogue: Catalogue, tmp_path: Path
+    environment: Services, whole: Catalogue, tmp_path: Path
 ) -> None:
-    found = look(environment, catalogue, tmp_path / "state.db")
+    found = look(environment, whole, tmp_path / "state.db")
     assert [each for each in found.findings if each.severity != "note"] == []
     assert codes(found) == {"feed_scan"}
     assert not any(each.passed_over for each in found.looked)
@@ -277,10 +302,10 @@ def test_a_healthy_environment_has_notes_at_most(
 
 @pytest.mark.parametrize("name", STATES)
 def test_a_bad_state_is_found_and_nothing_else(
-    name: str, environment: Services, catalogue: Catalogue, tmp_path: Path, healthy: dict[str, set[str]]
+    name: str, environment: Services, whole: Catalogue, tmp_path: Path, healthy: dict[str, set[str]]
 ) -> None:
     if not healthy:
-        healthy["codes"] = codes(look(environment, catalogue, tmp_path / "healthy.db"))
+        healthy["codes"] = codes(look(environment, whole, tmp_path / "healthy.db"))
     bad = STATES[name]
     if bad.switches:
         environment.switch(**bad.switches)
@@ -294,7 +319,7 @@ def test_a_bad_state_is_found_and_nothing_else(
     settings = {
         name: environment.login_url if value == "{login}" else value for name, value in bad.settings.items()
     }
-    found = look(environment, catalogue, file, settings)
+    found = look(environment, whole, file, settings)
     assert codes(found) - healthy["codes"] == bad.codes, [each.to_json() for each in found.findings]
     for each in found.findings:
         assert each.expected and each.found and each.remedy and each.subject, each
@@ -317,3 +342,67 @@ def test_maps_that_prospect_to_cash_touches_do_not_start_until_it_is_gone(
     assert installation.lane(ACCOUNTS, "usmf").state == "not_running"
     environment.switch(prospect_to_cash=False)
     assert [each.verdict for each in installation.initial(ACCOUNTS)] == ["ok", "ok"]
+
+
+def test_a_write_probe_leaves_nothing_behind(environment: Services, whole: Catalogue, tmp_path: Path) -> None:
+    environment.new_write_log()
+    found = look(environment, whole, tmp_path / "state.db", write_probe=True)
+    assert codes(found) == {"feed_scan"}
+    written = [(each["side"], each["kind"]) for each in environment.writes(caller="application")]
+    assert written == [
+        (side, kind) for side in ("fno", "dataverse") for kind in ("create", "update", "delete")
+    ]
+    assert not environment.dump("fno", "NameAffixes") and not environment.dump(
+        "dataverse", "msdyn_nameaffixes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "switches"),
+    [
+        ("probe_read", {"fno_denied": ["NameAffixes"]}),
+        ("probe_create", {"denied": ["prvCreatemsdyn_nameaffix"]}),
+        ("probe_change", {"denied": ["prvWritemsdyn_nameaffix"]}),
+        ("probe_delete", {"denied": ["prvDeletemsdyn_nameaffix"]}),
+    ],
+)
+def test_a_write_probe_says_what_can_not_be_done(
+    found: str, switches: dict[str, Any], environment: Services, whole: Catalogue, tmp_path: Path
+) -> None:
+    environment.switch(**switches)
+    told = look(environment, whole, tmp_path / "state.db", write_probe=True)
+    assert codes(told) == {"feed_scan", found}
+    # the next one takes away what this one had to leave
+    environment.switch(**{name: [] for name in switches})
+    assert codes(look(environment, whole, tmp_path / "state.db", write_probe=True)) == {"feed_scan"}
+    assert not environment.dump("dataverse", "msdyn_nameaffixes")
+
+
+def test_a_check_writes_nothing(environment: Services, whole: Catalogue, tmp_path: Path) -> None:
+    environment.new_write_log()
+    look(environment, whole, tmp_path / "state.db")
+    assert environment.writes(caller="application") == []
+
+
+def test_another_dataverse_in_the_place_of_the_one_before_is_found(
+    environment: Services, whole: Catalogue, tmp_path: Path
+) -> None:
+    file = tmp_path / "state.db"
+    with closing(Store.open(f"sqlite:///{file}")) as store:
+        before = store.pair(environment.fno_url.removeprefix("https://").partition(":")[0], OTHER_TENANT)
+        with store.unfenced() as tx:
+            tx.save_lane(LaneRecord(before, CUSTOMER_GROUPS, "usmf", state="running", initial="done"))
+    assert codes(look(environment, whole, file)) == {"feed_scan", "state_replaced"}
+
+
+def test_a_map_in_error_is_found(environment: Services, whole: Catalogue, tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    look(environment, whole, file)
+    with closing(Store.open(f"sqlite:///{file}")) as store:
+        (pair,) = store.pairs()
+        with store.unfenced() as tx:
+            tx.save_lane(
+                LaneRecord(pair, CUSTOMER_GROUPS, "usmf", state="error", initial="done", reason="why")
+            )
+    found = look(environment, whole, file)
+    assert codes(found) == {"feed_scan", "lane_error"}

@@ -5,10 +5,13 @@ from __future__ import annotations
 from tasks.sync.health import (
     clocks,
     companies,
+    duplicates,
     engines,
     feeds,
     fno_user,
+    orders,
     privileges,
+    probe,
     prospect,
     reaching,
     solutions,
@@ -38,9 +41,13 @@ CHECKS: tuple[Check, ...] = (
     tables.TABLES,
     tables.KEYS,
     steps.CHECK,
+    duplicates.CHECK,
+    orders.CHECK,
     tables.SETS,
     feeds.CHECK,
+    state.ENVIRONMENTS,
     state.LANES,
     state.BUDGETS,
+    probe.CHECK,
 )
 """A new one goes into a module of its own beside this one, and its `Check` here."""

@@ -18,7 +18,7 @@ _ROLE = "in a security role of the application user, set {kinds} of table {table
 def privileges(around: Surroundings) -> Iterator[Finding]:
     """Roles and privileges that are missing, or don't reach all rows."""
     dataverse = around.live_dataverse
-    user = dataverse_environment.user(dataverse.client, dataverse.who())
+    user = around.me()
     around.told["user in Dataverse"] = (
         f"{user.name or user.id} ({', '.join(user.roles) or 'no role of its own'})"
     )

@@ -15,6 +15,7 @@ from tasks.sync.budget import BEHIND, Limits, standing
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
 from tasks.sync.health.surroundings import Surroundings
+from tasks.sync.rewound import replaced
 from tasks.sync.session import this_worker
 from tasks.sync.status import quiet
 
@@ -43,6 +44,26 @@ def state(around: Surroundings) -> Iterator[Finding]:
         (trouble.remedy if isinstance(trouble, DualflowError) else "")
         or "check DUALFLOW_STATE_URL: the database has to be up, and the file and its folder writable",
     )
+
+
+def environments(around: Surroundings) -> Iterator[Finding]:
+    """Systems that took the place of those that were connected before."""
+    if around.pair is None:
+        return
+    other = replaced(around.live_store, around.pair)
+    with around.live_store.read() as known:
+        started = any(lane.initial != "none" for lane in known.lanes(around.pair))
+    if other and not started:
+        yield Finding(
+            "state_replaced",
+            "error",
+            "here",
+            "environments",
+            "the two systems that were connected before",
+            other,
+            "`dualflow relink` pairs rows by their keys, without writing to either, if one was restored or copied; any --mode of"
+            " `dualflow sync initial` says that it is meant",
+        )
 
 
 def _write(store: Store, pair: int | None) -> None:
@@ -109,5 +130,6 @@ def budgets(around: Surroundings) -> Iterator[Finding]:
 
 
 CHECK = Check("state", "State", state)
+ENVIRONMENTS = Check("state_replaced", "Environments as before", environments, needs=("state",))
 LANES = Check("lane", "Maps that run", lanes, needs=("state",))
 BUDGETS = Check("budget", "Budgets", budgets, needs=("state",))

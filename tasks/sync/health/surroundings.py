@@ -12,7 +12,7 @@ from mappings.errors import FatalError
 from mappings.model import Map
 from tasks.connectors import dataverse_environment, fno_environment
 from tasks.connectors.dataverse import DataverseSide
-from tasks.connectors.dataverse_environment import Description, Step
+from tasks.connectors.dataverse_environment import DataverseUser, Description, Organization, Step
 from tasks.connectors.fno import FnoSide
 from tasks.connectors.fno_environment import FnoVersions
 from tasks.connectors.http import Client
@@ -116,6 +116,18 @@ class Surroundings:
         return tuple(each.name for each in self.maps if each.fno.set == name)
 
     # what the environments say about themselves
+
+    def me(self) -> DataverseUser:
+        """Our user in Dataverse."""
+        side = self.live_dataverse
+        return self.once("me", lambda: dataverse_environment.user(side.client, side.who()))
+
+    def organization(self) -> Organization:
+        """What holds for all of Dataverse."""
+        side = self.live_dataverse
+        return self.once(
+            "organization", lambda: dataverse_environment.organization(side.client, side.environment)
+        )
 
     def solutions(self) -> dict[str, str]:
         """Installed solutions of Dataverse: unique name → version."""
