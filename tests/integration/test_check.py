@@ -15,6 +15,7 @@ from mappings.catalogue import Catalogue
 from tasks.state.records import LaneRecord
 from tasks.state.store import Store
 from tasks.sync.health.examine import Examination, examine
+from tasks.sync.planning import plan
 from tasks.sync.settings import load_settings
 from tests.integration.conftest import Install
 from tests.integration.installation import ACCOUNTS, CUSTOMER_GROUPS, LEGAL_ENTITIES, UNITS
@@ -176,14 +177,7 @@ STATES: dict[str, State] = {
             "dataverse", "msdyn_dualwriteentitymaps", [{"msdyn_name": "CustomerV3-Account"}]
         ),
     ),
-    "dual-write runs a map on a table": State(
-        "engines_two",
-        edits=lambda services: services.load(
-            "dataverse",
-            "msdyn_dualwriteruntimeconfigs",
-            [{"msdyn_name": "DWM-1", "msdyn_entityname": "account", "msdyn_configuration": "{}"}],
-        ),
-    ),
+    "dual-write runs a map on a table": State("engines_two", {"dual_write": ["accounts"]}),
     "dual-write's plug-ins listen to a table": State("engines_two", edits=_dual_write_step),
     "dual-write's configuration is of another environment": State(
         "engines_stale",
@@ -340,6 +334,8 @@ def test_maps_that_prospect_to_cash_touches_do_not_start_until_it_is_gone(
     assert (by_map[ACCOUNTS].verdict, by_map[ACCOUNTS].code) == ("failed", "prospect_solution")
     assert "CRMP2C 15.0.0.1" in by_map[ACCOUNTS].message and "uninstall CRMP2C" in by_map[ACCOUNTS].message
     assert installation.lane(ACCOUNTS, "usmf").state == "not_running"
+    planned = plan(installation.session, installation.session.selected([ACCOUNTS]), None, what="initial")
+    assert "CRMP2C" in " ".join(lane.message for lane in planned.lanes)
     environment.switch(prospect_to_cash=False)
     assert [each.verdict for each in installation.initial(ACCOUNTS)] == ["ok", "ok"]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from mappings.errors import FatalError
 from mappings.model import Map
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
+from tasks.connectors.http import Client
 from tasks.sync.health import engines, prospect
 from tasks.sync.health.finding import Finding
 from tasks.sync.health.surroundings import Surroundings
@@ -33,8 +36,9 @@ def refuse_blocked(session: Session, sync: Map) -> None:
 
 
 def _blocking(session: Session) -> list[Finding]:
-    dataverse, fno = session.dataverse, session.fno
-    if not isinstance(dataverse, DataverseSide):
+    # a rehearsed side is asked as well: a plan says what would not start
+    sides = (session.fno, session.dataverse)
+    if not all(isinstance(getattr(side, "client", None), Client) for side in sides):
         return []  # played by something that has no solutions
     now = session.seams.now().timestamp()
     if 0 <= now - vars(session).get("unblocked", 0.0) < SECONDS:
@@ -43,8 +47,8 @@ def _blocking(session: Session) -> list[Finding]:
         session.settings,
         session.catalogue,
         tuple(session.catalogue.maps.values()),
-        fno=fno if isinstance(fno, FnoSide) else None,
-        dataverse=dataverse,
+        fno=cast(FnoSide, session.fno),
+        dataverse=cast(DataverseSide, session.dataverse),
     )
     found = [each for check in CHECKS for each in check.run(around) if each.blocks]
     if not found:
