@@ -12,34 +12,29 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from mappings.errors import FatalError
 from tasks.connectors.batch import Part
 from tasks.connectors.batchread import all_rows, get_parts, one_row, part_error
 from tasks.connectors.credentials import Credential
 from tasks.connectors.dataverse_tables import Tables
 from tasks.connectors.dataverse_write import BulkCreate, batch_writer, doubtful
-from tasks.connectors.deltalinks import LinksTogether
 from tasks.connectors.http import Client, OnRequest
 from tasks.connectors.keyfilter import FilterLimits, key_filters
 from tasks.connectors.odata import annotated, dataverse_address, matches, preference, query, select
 from tasks.connectors.origin import Origin
-from tasks.connectors.paging import LINK, PAGE, ROW, follow
+from tasks.connectors.paging import ROW, follow
 from tasks.connectors.refusals import refused
 from tasks.connectors.retry import Retries
 from tasks.connectors.side import (
     Address,
-    Change,
     ChangePage,
     Operation,
     Outcome,
     Row,
-    ServiceError,
     SideName,
     Table,
-    TokenExpired,
 )
+from tasks.connectors.tracking import Tracking
 from tasks.connectors.virtual import VirtualEntity, read_catalogue
 from tasks.connectors.whole import Whole
 from tasks.connectors.writing import check_versions, write_batch
@@ -48,9 +43,7 @@ PAGE_SIZE = 5000
 READ_BATCH = 100
 WRITE_BATCH = 1000
 _LIMITS = FilterLimits(characters=60_000, conditions=400)
-_EXPIRED = "0x80044352"
 _NO_SUCH_PATH = "0x8006088a"
-_NOT_TRACKED = "0x80072491"
 _HEADERS = {
     "Accept": "application/json",
     "OData-MaxVersion": "4.0",
@@ -110,7 +103,7 @@ class DataverseSide:
         self._lock = threading.Lock()
         self._tables = Tables(self.client, self._executor)
         self._without_bulk: set[str] = set()
-        self._links = LinksTogether(self.client, self._executor)
+        self._tracking = Tracking(self.client, self._executor)
         self._me: Mapping[str, Any] | None = None
 
     @property
@@ -258,56 +251,12 @@ class DataverseSide:
         return self._confirmed(known, operations, outcomes)
 
     def track(self, table: str, columns: Sequence[str]) -> str:
-        """A token (a whole delta link) from now on.
-
-        The service hands one out only behind the last page of a full read, so all pages are fetched and
-        dropped unread. The link carries its own `$select`: rows in `changes` have the columns given here.
-        """
-        known = self._tracked(table)
-        url = f"{known.name}?$select={select(known, [known.id_column, *columns])}"
-        prefer = preference("odata.track-changes", f"odata.maxpagesize={PAGE_SIZE}", annotated(columns))
-        doing = f"change tracking of {known.name}"
-        token = None
-        for page in follow(
-            self.client,
-            self._executor,
-            "feed",
-            url,
-            prefer=prefer,
-            doing=doing,
-            decoder=LINK,
-            check=lambda error: _not_tracked(known, error),
-        ):
-            token = page.delta_link
-        return self._delta_link(known, token)
+        """A token from now on."""
+        return self._tracking.begin(self.table(table), columns)
 
     def changes(self, table: str, token: str, columns: Sequence[str]) -> Iterator[ChangePage]:
         """What changed since `token`; rows are whole and current, a row named twice or late does no harm."""
-        known = self._tracked(table)
-        if not _holds(token, select(known, columns)):
-            raise TokenExpired(
-                f"the token of {known.name} was taken for other columns",
-                code="token_columns",
-                side="dataverse",
-                table=known.name,
-            )
-        prefer = preference("odata.track-changes", f"odata.maxpagesize={PAGE_SIZE}", annotated(columns))
-        for page in follow(
-            self.client,
-            self._executor,
-            "feed",
-            token,
-            prefer=prefer,
-            doing=f"the changes of {known.name}",
-            decoder=PAGE,
-            check=lambda error: _expired(known, error),
-            start=lambda: self._links.fetch(token, prefer),
-        ):
-            last = page.next_link is None
-            yield ChangePage(
-                [_change(known, row) for row in page.value],
-                self._delta_link(known, page.delta_link) if last else None,
-            )
+        yield from self._tracking.changes(self.table(table), token, columns)
 
     def _who_am_i(self) -> Mapping[str, Any]:
         with self._lock:
@@ -341,23 +290,6 @@ class DataverseSide:
                     outcomes[index] = Outcome("refused", error=outcomes[index].error)
         return outcomes
 
-    def _tracked(self, table: str) -> Table:
-        known = self.table(table)
-        if not known.tracked:
-            raise _untracked(known)
-        return known
-
-    def _delta_link(self, table: Table, link: str | None) -> str:
-        if link is None:
-            raise FatalError(
-                f"dataverse gave no delta link for {table.name}",
-                code="no_delta_link",
-                remedy="check that change tracking is enabled for the table and that our role reads it all",
-                side="dataverse",
-                table=table.name,
-            )
-        return self.client.origin.absolute(link)
-
 
 def _absent(part: Part, target: str) -> bool:
     """True only if the service itself says that this row does not exist; a gateway's 404 proves nothing."""
@@ -365,46 +297,3 @@ def _absent(part: Part, target: str) -> bool:
         return False
     error = part_error("dataverse", part, target)
     return error.enveloped and error.code.lower() != _NO_SUCH_PATH
-
-
-def _change(table: Table, row: Row) -> Change:
-    if "reason" in row or str(row.get("@odata.context", "")).endswith("$deletedEntity"):
-        return Change(str(row["id"]).lower(), None)
-    return Change(str(row[table.id_column]).lower(), row)
-
-
-def _holds(token: str, columns: str) -> bool:
-    """True if a delta link selects all of `columns`; a link that does not show its columns is believed."""
-    for name, value in parse_qsl(urlsplit(token).query):
-        if name == "$select":
-            return set(filter(None, columns.split(","))) <= set(value.split(","))
-    return True
-
-
-def _expired(table: Table, error: ServiceError) -> None:
-    """Raise TokenExpired where a refused delta link means that: the status is not documented, the code is."""
-    _not_tracked(table, error)
-    if error.code.lower() == _EXPIRED or error.status in (400, 404, 410):
-        raise TokenExpired(
-            f"dataverse no longer knows the token of {table.name}: {error}",
-            code="token_expired",
-            side="dataverse",
-            table=table.name,
-            status=error.status,
-            request_id=error.request_id,
-        )
-
-
-def _not_tracked(table: Table, error: ServiceError) -> None:
-    if error.code.lower() == _NOT_TRACKED:
-        raise _untracked(table)
-
-
-def _untracked(table: Table) -> FatalError:
-    return FatalError(
-        f"change tracking is off for {table.name} in Dataverse",
-        code="not_tracked",
-        remedy=f"enable “Track changes” in the properties of {table.logical} (Power Apps > Tables)",
-        side="dataverse",
-        table=table.name,
-    )
