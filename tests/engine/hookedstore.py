@@ -35,8 +35,8 @@ class HookedStore(Store):
         self.free()
 
     def free(self) -> None:
-        """All leases run out: their holder died."""
-        with self._changing() as connection:
+        """All leases run out: their holder died, or sleeps."""
+        with Store._changing(self) as connection:
             connection.execute(update(models.lease).values(owner=FREE))
 
     def _driver(self) -> Any:

@@ -8,7 +8,6 @@ import pytest
 
 from tasks.state.records import ConflictRecord, Side
 from tasks.sync.resolution import Chosen, by_numbers, listed, resolve
-from tasks.sync.seams import Crash
 from tests.engine.memory import Stored
 from tests.engine.trade import Trade, customers_map
 
@@ -120,15 +119,8 @@ def test_an_edit_between_read_and_write_stands() -> None:
 def test_a_choice_survives_a_crash(point: str) -> None:
     w, row, contact = held()
     choose(w, "fno", "Name")
-
-    def die(at: str) -> None:
-        if at == point:
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at(point):
         w.sync("Customers")
-    w.failpoint = lambda _: None
     w.session = w.open(companies="usmf,demf")
     w.sync("Customers")
     assert names(row, contact) == ("F&O", "F&O")

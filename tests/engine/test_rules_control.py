@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +53,28 @@ def inbox(w: Trade) -> int:
 def record(w: Trade) -> LaneRecord:
     with w.store.read() as state:
         return state.lane(w.session.pair, "Customers", "usmf")
+
+
+def after_a_batch(w: Trade, act: Callable[[], object]) -> None:
+    """As soon as the next batch is recorded, a user acts."""
+
+    def once(point: str) -> None:
+        if point == "recorded":
+            w.failpoint = lambda _: None
+            act()
+
+    w.failpoint = once
+
+
+def cut_short(act: Callable[[Trade], object]) -> Trade:
+    """A run over 120 new rows, in which a user acts once the first 50 are done."""
+    w = running(page_size=50)
+    for n in range(120):
+        w.customer(f"M{n:03}", Name="new")
+    poll(w.session, [w.catalogue.maps["Customers"]])
+    after_a_batch(w, lambda: act(w))
+    delta_sync(w.session, "Customers", ["usmf"])
+    return w
 
 
 def busy(w: Trade) -> None:
@@ -115,18 +137,7 @@ def test_the_other_company_and_the_other_map_go_on() -> None:
 
 
 def test_a_run_under_way_honours_a_pause_after_its_batch() -> None:
-    w = running(page_size=50)
-    for n in range(120):
-        w.customer(f"M{n:03}", Name="new")
-    poll(w.session, [w.catalogue.maps["Customers"]])
-
-    def stop_here(point: str) -> None:
-        if point == "recorded":
-            w.failpoint = lambda _: None
-            pause(w.store, lanes(w))
-
-    w.failpoint = stop_here
-    delta_sync(w.session, "Customers", ["usmf"])
+    w = cut_short(lambda w: pause(w.store, lanes(w)))
     assert len(w.writes()) == 50
     assert record(w).state == "paused" and inbox(w) == 70
     resume(w.store, lanes(w))
@@ -186,13 +197,7 @@ def test_an_initial_sync_is_interrupted_between_two_pages_and_goes_on() -> None:
     w = Trade(fno_page_size=50)
     for n in range(120):
         w.customer(f"C{n:03}", Name="new")
-
-    def stop_here(point: str) -> None:
-        if point == "recorded":
-            w.failpoint = lambda _: None
-            pause(w.store, lanes(w))
-
-    w.failpoint = stop_here
+    after_a_batch(w, lambda: pause(w.store, lanes(w)))
     (summary, _) = w.initial("Customers")
     assert (summary.verdict, summary.code) == ("failed", "interrupted")
     made = len(w.writes())
@@ -238,18 +243,7 @@ def test_the_last_one_on_a_table_takes_its_cursors_along() -> None:
 
 
 def test_stopping_under_way_ends_with_the_batch() -> None:
-    w = running(page_size=50)
-    for n in range(120):
-        w.customer(f"M{n:03}", Name="new")
-    poll(w.session, [w.catalogue.maps["Customers"]])
-
-    def stop_here(point: str) -> None:
-        if point == "recorded":
-            w.failpoint = lambda _: None
-            stop(w.store, w.catalogue, lanes(w))
-
-    w.failpoint = stop_here
-    delta_sync(w.session, "Customers", ["usmf"])
+    w = cut_short(lambda w: stop(w.store, w.catalogue, lanes(w)))
     assert len(w.writes()) == 50 and record(w).state == "not_running"
 
 

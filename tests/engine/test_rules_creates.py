@@ -131,22 +131,13 @@ def test_a_numbered_create_without_an_answer_is_looked_up_by_its_reference(fate:
 
 
 def test_a_crash_after_a_numbered_create_makes_no_second_one() -> None:
-    from tasks.sync.seams import Crash
 
     w = Trade(customers_map(**NUMBERED))
     w.customer("C0", Name="canary")
     w.connect("Customers")
     numbering(w)
     contact = w.contact(None, name="prospect", status=1)
-    dying = [True]
-
-    def die(point: str) -> None:
-        if point == "written" and dying:
-            dying.clear()
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at("written"):
         w.sync("Customers")
     for _ in range(2):
         w.sync("Customers")

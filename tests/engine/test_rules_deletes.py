@@ -12,7 +12,6 @@ from mappings.errors import FatalError
 from mappings.metadata import Column
 from tasks.connectors.side import IncompleteRead, Row
 from tasks.sync.approval import approve, held
-from tasks.sync.seams import Crash
 from tasks.sync.verify import verify
 from tasks.sync.work import delta_sync, poll
 from tests.engine.memory import MemorySide, Stored
@@ -653,15 +652,8 @@ def test_an_edit_beats_a_deactivation() -> None:
 def test_a_crash_while_deactivating_changes_nothing_about_the_end(point: str) -> None:
     w = deactivating()
     w.remove(rows(w, "fno")[0])
-
-    def die(at: str) -> None:
-        if at == point:
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at(point):
         w.sync("Customers")
-    w.failpoint = lambda _: None
     for _ in range(2):
         w.sync("Customers")
     assert len(active(w)) == 11 and len(w.writes()) == 1

@@ -10,7 +10,6 @@ from mappings.catalogue import Catalogue
 from mappings.errors import LeaseLost
 from mappings.model import Map
 from tasks.state.store import Store
-from tasks.sync.seams import Crash
 from tasks.sync.work import delta_sync, initial_sync, poll
 from tests.engine.memory import text
 from tests.engine.trade import Trade, customers_map, groups_map
@@ -122,15 +121,8 @@ def test_an_intent_of_an_older_layout_is_still_understood() -> None:
     w.customer("C2", Name="canary")
     w.connect("Customers")
     w.change(row, Name="f1")
-
-    def die(point: str) -> None:
-        if point == "written":
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at("written"):
         w.sync("Customers")
-    w.failpoint = lambda _: None
     w.change(row, Name="a0")
     changed(w, groups_map(), with_fields(6, 5, 4, 3, 2, 1, 0, more=(EXTRA,)))
     w.sync("Customers")
@@ -326,17 +318,8 @@ def test_an_initial_sync_that_was_killed_goes_on_where_it_was() -> None:
     w = Trade(page_size=50)
     for n in range(120):
         w.customer(f"C{n:03}", Name=str(n))
-    calls: list[str] = []
-
-    def die(point: str) -> None:
-        calls.append(point)
-        if calls.count("written") == 2:
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at("written", nth=2):
         initial_sync(w.session, "Customers", ["usmf"])
-    w.failpoint = lambda _: None
     created = len(w.dataverse_memory.of("new_customers"))
     assert 0 < created < 120
     w.connect("Customers")

@@ -10,7 +10,6 @@ import pytest
 
 from mappings.metadata import Column
 from tasks.state.records import ParkedRow
-from tasks.sync.seams import Crash
 from tasks.sync.status import LaneStatus, status
 from tests.engine.memory import ENGINE, Refused, Stored, text
 from tests.engine.trade import Trade, customers_map
@@ -225,16 +224,9 @@ def test_what_a_service_makes_of_a_value_is_counted_by_rows_whoever_hears_of_it(
     w.connect("Customers")
     if not bulk:
         assert shown(w, "Customers").normalized == 0
-
-        def die(point: str) -> None:
-            if point == "written":
-                raise Crash
-
         w.change(row, Name="a name")
-        w.failpoint = die
-        with pytest.raises(Crash):
+        with w.dying_at("written"):
             w.sync("Customers")
-        w.failpoint = lambda _: None
         w.clock.forward(minutes=10)
         w.sync("Customers")
     w.sync("Customers")

@@ -71,14 +71,7 @@ def test_a_first_connection_that_comes_upon_a_row_twice_makes_it_once() -> None:
     """What F&O has and what Dataverse has meet under a link that an earlier attempt noted before it died."""
     w = World()
     w.add_fno("A1", A="F&O")
-
-    def die(point: object) -> None:
-        if point == "intent":
-            w.failpoint = lambda _: None
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at("intent"):
         w.initial()
     w.clock.forward(hours=1)
     w.add_dataverse("A1", A="Dataverse")

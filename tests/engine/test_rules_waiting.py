@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tasks.sync.seams import Crash
 from tests.engine.trade import Trade, customers_map
 
 
@@ -39,15 +38,7 @@ def test_a_crash_between_a_row_and_its_patch_leaves_the_patch_to_the_next_run(po
     w = Trade()
     w.customer("C1", InvoiceAccount="C9")
     w.customer("C9")
-    calls: list[str] = []
-
-    def die(at: str) -> None:
-        calls.append(at)
-        if at == point and calls.count(point) == 1:
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
+    with w.dying_at(point):
         w.initial("Customers")
     w.connect("Customers")
     w.sync("Customers")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from mappings.catalogue import Catalogue
 from mappings.metadata import Column, Table
 from mappings.model import Map
-from tasks.state.store import Store
 from tasks.sync.companies import Companies
-from tasks.sync.seams import Seams
+from tasks.sync.seams import Crash, Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
 from tasks.sync.work import LaneSummary, delta_sync, initial_sync, poll
+from tests import states
 from tests.engine.memory import Memory, MemoryDataverse, MemoryFno, Normalize, Stored, lookup, text
 
 
@@ -124,7 +127,7 @@ class World:
         self.dataverse = MemoryDataverse(self.dataverse_memory, "org")
         self.clock = Clock()
         self.failpoint = failpoint or (lambda _: None)
-        self.store = store or Store.open("sqlite://", clock=self.clock)
+        self.store = store or states.in_memory(self.clock)
         self.catalogue = Catalogue([Map.model_validate(each) for each in (maps or [thing_map()])])
         self.session = self.open(**settings)
 
@@ -154,6 +157,21 @@ class World:
         """Let the engine work until nothing moves."""
         for _ in range(runs):
             self.delta()
+
+    @contextmanager
+    def dying_at(self, point: str, nth: int = 1) -> Iterator[None]:
+        """The engine dies in this block, when it comes to a point for the n-th time; what runs later lives."""
+        left = [nth]
+
+        def die(at: str) -> None:
+            left[0] -= at == point
+            if at == point and left[0] == 0:
+                raise Crash
+
+        self.failpoint = die
+        with pytest.raises(Crash):
+            yield
+        self.failpoint = lambda _: None
 
     # the user
 

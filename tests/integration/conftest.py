@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mappings.catalogue import Catalogue
+from tests import states
 from tests.integration.customers import Customers
 from tests.integration.feeding import Fed, Feeding
 from tests.integration.installation import Installation, Sides, core_catalogue, failed
@@ -47,7 +48,7 @@ def install(services: Services, sides: Sides, catalogue: Catalogue, tmp_path: Pa
     made: list[Installation] = []
 
     def make(**options: Any) -> Installation:
-        url = options.pop("state_url", None) or f"sqlite:///{tmp_path}/state-{len(made)}.db"
+        url = options.pop("state_url", None) or states.at(tmp_path / f"state-{len(made)}.db")
         maps = options.pop("catalogue", catalogue)
         made.append(Installation(services, sides, maps, url, **options))
         return made[-1]
@@ -151,7 +152,7 @@ def fed(services: Services, sides: Sides, catalogue: Catalogue, tmp_path: Path) 
 
     def make(companies: Sequence[str] = ("usmf",), *, alone: bool = False, **options: Any) -> Fed:
         clients = Sides(services) if alone else sides
-        url = f"sqlite:///{tmp_path}/feeds-{len(opened)}.db"
+        url = states.at(tmp_path / f"feeds-{len(opened)}.db")
         found = Fed(
             services, clients, options.pop("catalogue", catalogue), url, companies=companies, **options
         )

@@ -17,10 +17,10 @@ from mappings.errors import FatalError
 from tasks.state.records import Event
 from tasks.sync.polling import Feed, feeds_of
 from tasks.sync.work import poll
+from tests.integration.feeding import MAPS
 from tests.integration.installation import (
     CURRENCIES,
     CUSTOMER_GROUPS,
-    LEGAL_ENTITIES,
     TERMS,
     Installation,
     Sides,
@@ -30,7 +30,6 @@ from tests.integration.installation import (
 from tests.integration.trading import reference_data
 from tests.local_services import Services
 
-MAPS = (LEGAL_ENTITIES, CURRENCIES, TERMS, CUSTOMER_GROUPS)
 Make = Callable[..., Installation]
 
 

@@ -8,18 +8,13 @@ from typing import Any
 from flows.watch import Watch
 from tasks.sync.remembering import keep
 from tests.integration.conftest import Install
+from tests.integration.feeding import MAPS
 from tests.integration.installation import (
-    CURRENCIES,
-    CUSTOMER_GROUPS,
-    LEGAL_ENTITIES,
-    TERMS,
     Installation,
     Sides,
 )
 from tests.integration.trading import reference_data
 from tests.local_services import Services
-
-MAPS = (LEGAL_ENTITIES, CURRENCIES, TERMS, CUSTOMER_GROUPS)
 
 
 class Run:

@@ -27,9 +27,6 @@ from typing import Any
 
 from flows.prefect_server import settle_environment, start_server
 from mappings.errors import DualflowError
-from tasks.connectors.credentials import client_secret
-from tasks.connectors.dataverse import DataverseSide
-from tasks.connectors.fno import FnoSide
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
 from tasks.sync.verify import verify
@@ -53,19 +50,7 @@ START_SECONDS = 90
 def work(given: dict[str, Any]) -> None:
     """Delta runs, one after the other, for ever."""
     settings = Settings(**given)
-    credential = client_secret(
-        settings.tenant_id,
-        settings.client_id,
-        settings.client_secret.get_secret_value(),
-        settings.authority,
-        settings.verify,
-    )
-    session = Session.open(
-        settings,
-        catalogue=core_catalogue(),
-        fno=FnoSide(settings.fno_url, credential, verify=settings.verify),
-        dataverse=DataverseSide(settings.dataverse_url, credential, verify=settings.verify),
-    )
+    session = Session.open(settings, catalogue=core_catalogue())
     maps = session.selected()
     while True:
         try:

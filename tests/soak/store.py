@@ -5,20 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from tasks.state import models
-from tasks.state.leases import FREE, Lease
-from tasks.state.store import Store, Transaction
+from tasks.state.leases import Lease
+from tasks.state.store import Transaction
+from tests.engine.hookedstore import HookedStore
 
 EPOCH = select(models.lease.c.epoch).where(
     models.lease.c.pair == bindparam("of_pair"), models.lease.c.name == bindparam("of_name")
 )
 
 
-class WatchedStore(Store):
+class WatchedStore(HookedStore):
     """A state whose transactions can be interfered with.
 
     Attributes:
@@ -42,22 +42,6 @@ class WatchedStore(Store):
             ((epoch,),) = tx._found(EPOCH, {"of_pair": lease.pair, "of_name": lease.name})
             self.stale += epoch != lease.epoch
 
-    def snapshot(self) -> sqlite3.Connection:
-        """A copy of the database."""
-        copy = sqlite3.connect(":memory:", check_same_thread=False)
-        self._driver().backup(copy)
-        return copy
-
     def restore(self, copy: sqlite3.Connection) -> None:
-        """Go back to a copy; all leases are free."""
-        copy.backup(self._driver())
-        self.free()
+        super().restore(copy)
         self.stale = 0
-
-    def free(self) -> None:
-        """All leases run out: their holder died, or sleeps."""
-        with Store._changing(self) as connection:
-            connection.execute(update(models.lease).values(owner=FREE))
-
-    def _driver(self) -> Any:
-        return self._engine.raw_connection().driver_connection
