@@ -8,8 +8,7 @@ PYTHON ?=
 CODE := flows tasks mappings deployments tests
 # more arguments for pytest, e.g. make test ARGS="-k diff -x"
 ARGS ?=
-# test processes, one more than cores, since tests wait for services; files stay together, since what they start
-# (sandbox, server) is shared within one
+# test processes, one more than cores, since tests wait for services; how they share the tests: tests/spreading.py
 WORKERS ?= 3
 
 # Nothing of ours goes to the user's own Prefect profile, and nothing of it is reported to anybody.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from mappings.catalogue import Catalogue
 from mappings.reader import read_map
+from tasks.sync.session import shared_session
 from tests.local_services import Services, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.prefect]
@@ -53,30 +53,30 @@ def systems(folder: Path, tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def dualflow(systems: Services, folder: Path, tmp_path: Path) -> Dualflow:
+def dualflow(
+    systems: Services, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: None
+) -> Iterator[Dualflow]:
     """Run a command with JSON as its answer."""
+    from prefect.settings import PREFECT_API_URL
+
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         **systems.environment,
         "DUALFLOW_MAPS_FOLDER": str(folder),
         "DUALFLOW_COMPANIES": "usmf",
         "DUALFLOW_STATE_URL": f"sqlite:///{tmp_path}/state.db",
+        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
     }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+        done = CliRunner().invoke(app, [*arguments, "--json"])
+        assert done.exit_code == 0, f"{done.stderr[-3000:]}{done.stdout[-3000:]}{done.exception!r}"
         return json.loads(done.stdout)
 
-    return run
+    yield run
+    shared_session().close()
 
 
 def test_a_file_in_the_folder_is_listed_and_runs_with_what_it_needs(

@@ -69,4 +69,7 @@ def test_the_deployments_are_shipped(python: Path, tmp_path: Path) -> None:
     found = subprocess.run(
         [str(python), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == "['by-hand', 'comparison', 'every-minute', 'maps', 'parked', 'rehearsal']"
+    assert (
+        found.stdout.strip()
+        == "['by-hand', 'comparison', 'daily', 'every-minute', 'maps', 'parked', 'rehearsal']"
+    )

@@ -16,6 +16,8 @@ from tests.soak.kills import LEASE, connected, killed
 from tests.soak.run import play
 from tests.soak.world import World
 
+pytestmark = pytest.mark.slow
+
 SEED = int(os.environ.get("SOAK_SEED", "4"))
 STEPS = 2000
 
