@@ -8,14 +8,11 @@ from typing import Any
 from deployments.sandbox.dataverse import errors
 from deployments.sandbox.dataverse.annotations import Annotator
 from deployments.sandbox.dataverse.query import Reader
-from deployments.sandbox.dataverse.rights import Rights
 from deployments.sandbox.dataverse.rows import Context, Rows
 from deployments.sandbox.messages import Caller, Request, Response, encode
 from deployments.sandbox.odata.keys import Segment
-from deployments.sandbox.schema.model import DataverseTable, Schema
+from deployments.sandbox.schema.model import DataverseTable
 from deployments.sandbox.store.index import Row
-from deployments.sandbox.store.store import Store
-from deployments.sandbox.switches import Switches
 
 _FORBIDDEN = re.compile(r"[/<>*%&:\\?+]")
 JSON = "application/json; odata.metadata=minimal"
@@ -24,22 +21,13 @@ JSON = "application/json; odata.metadata=minimal"
 class Access:
     """The steps shared by all requests for rows."""
 
-    def __init__(
-        self,
-        schema: Schema,
-        store: Store,
-        switches: Switches,
-        rows: Rows,
-        reader: Reader,
-        rights: Rights,
-        root: str,
-    ) -> None:
-        self.schema = schema
-        self.store = store
-        self.switches = switches
+    def __init__(self, rows: Rows, reader: Reader, root: str) -> None:
+        self.schema = rows.schema
+        self.store = rows.store
+        self.switches = rows.switches
         self.rows = rows
         self.reader = reader
-        self.rights = rights
+        self.rights = reader.rights
         self.root = root
 
     def check_path_key(self, spec: DataverseTable, step: Segment) -> None:

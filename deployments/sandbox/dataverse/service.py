@@ -59,7 +59,7 @@ class Dataverse:
         self.root = f"{url}/api/data/v9.2"
         self.rights = Rights(schema, store, switches)
         self.reader = Reader(schema, store, switches, self.rights, self.root)
-        self.access = Access(schema, store, switches, rows, self.reader, self.rights, self.root)
+        self.access = Access(rows, self.reader, self.root)
         self.tracking = Tracking(store, switches)
         self.bulk = Bulk(rows, self.root)
         self.sets = Sets(self.access, self.tracking)
