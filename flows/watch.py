@@ -17,6 +17,7 @@ from mappings.errors import DualflowError, FatalError, RetriableError
 from mappings.model import Map
 from tasks.entity import EntityResult
 from tasks.sync.feeds import Poll
+from tasks.sync.initial import quiet_collector
 from tasks.sync.keeping import Keeper
 from tasks.sync.lane import Counts
 from tasks.sync.polling import Feed, feeds_of, poll_feed
@@ -100,6 +101,7 @@ class Watch:
         session.keeper = keeper = Keeper(session.store, session.pair, session.owner)
         try:
             with (
+                quiet_collector(),
                 session.gathering(),
                 ThreadPoolExecutor(POLLS, "poll") as polls,
                 stations(run, len(self.maps), worklist) as posts,
