@@ -68,7 +68,7 @@ def _show(found: Examination) -> None:
         _show_check(out, each)
     for name, findings in found.blocked.items():
         codes = ", ".join(dict.fromkeys(each.code for each in findings))
-        out.print(f"blocked  {name}: {codes}", style="bold red", markup=False, soft_wrap=True)
+        out.print(f"must not start: {name} ({codes})", style="bold red", markup=False, soft_wrap=True)
     out.print("")
     out.print(found.summary, markup=False, soft_wrap=True)
 

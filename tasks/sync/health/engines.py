@@ -7,6 +7,7 @@ where. What is left of one whose environment was copied, or linked anew, is stal
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from tasks.connectors.other_programs import Foreign
@@ -26,8 +27,8 @@ def engines(around: Surroundings) -> Iterator[Finding]:
     for each in others.running:
         if each not in stale:
             running.setdefault(each.table, []).append(f"runtime configuration {each.name}")
-    for table, step in others.steps:
-        running.setdefault(table, []).append(f"plug-in step {step}")
+    for table, count in Counter(table for table, _ in others.steps).items():
+        running.setdefault(table, []).append(f"{count} of its plug-in steps are enabled there")
     sets = {table: around.live_dataverse.set_of(table) for table in running}
     for table, signs in sorted(running.items()):
         maps = around.maps_of_table(sets[table] or table)
