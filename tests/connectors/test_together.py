@@ -201,16 +201,16 @@ def test_a_full_request_leaves_without_those_that_do_not_fit() -> None:
     assert sorted(sent) == [["a"], ["b"]]
 
 
-def test_whoever_is_expected_or_came_a_moment_ago_is_waited_for() -> None:
-    together = Together(window=60, lull=0.1)
+def test_nobody_waits_for_what_a_poll_does_once_it_has_asked() -> None:
+    together = Together(window=60)
     sent: list[list[str]] = []
+    over, gone = threading.Event(), threading.Event()
     together.expect(2)
-    begun, gone = threading.Event(), threading.Event()
 
-    def ask(name: str) -> str:
+    def poll(name: str) -> str:
         with together.at_work(expected=True, once=True):
-            found: str = together.ask("read", 1, name, send)
-            begun.wait(30)  # it has asked: nobody waits for what it does now
+            found: str = together.ask("polls", 1, name, send)
+            over.wait(60)
             return found
 
     def send(asked: Sequence[str]) -> list[str]:
@@ -219,11 +219,25 @@ def test_whoever_is_expected_or_came_a_moment_ago_is_waited_for() -> None:
         return [*asked]
 
     with ThreadPoolExecutor(3) as threads:
-        first = threads.submit(ask, "a")
-        second = threads.submit(ask, "b")
-        assert gone.wait(30)
-        late = threads.submit(together.ask, "other", 1, "c", send)
-        assert late.result(30) == "c", "it neither waits for the two that have asked nor is it sent with them"
-        begun.set()
+        polls = [threads.submit(poll, name) for name in ("a", "b")]
+        try:
+            assert gone.wait(30)
+            assert threads.submit(together.ask, "reads", 1, "c", send).result(5) == "c"
+        finally:
+            over.set()
+        assert [each.result(30) for each in polls] == ["a", "b"]
+    assert sent == [["a", "b"], ["c"]]
+
+
+def test_a_request_waits_a_moment_for_those_that_nobody_announced() -> None:
+    together = Together(window=60, most=2, lull=60)
+    sent: list[list[str]] = []
+
+    def send(asked: Sequence[str]) -> list[str]:
+        sent.append(sorted(asked))
+        return [*asked]
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = (threads.submit(together.ask, "reads", 1, name, send) for name in ("a", "b"))
         assert [first.result(30), second.result(30)] == ["a", "b"]
-    assert sorted(sent) == [["a", "b"], ["c"]]
+    assert sent == [["a", "b"]], "full, it leaves at once"
