@@ -52,6 +52,7 @@ class Session:
         secret: Key of the installation's digests.
         owner: Name under which leases are held.
         recalled: Side and name of tables whose metadata another run read.
+        unblocked: When it was last seen that no other program keeps maps from starting, in seconds since 1970.
         keeper: Keeps leases from one block to the next, where a run works on the same lanes again and again.
     """
 
@@ -68,6 +69,7 @@ class Session:
     keeper: Keeper | None = None
     budgets: dict[SideName, Budget] = field(default_factory=dict)
     recalled: set[tuple[SideName, str]] = field(default_factory=set)
+    unblocked: float = 0.0
     _together: Together | None = None
     _layouts: dict[str, tuple[Layout, int]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)

@@ -41,7 +41,7 @@ def _blocking(session: Session) -> list[Finding]:
     if not all(isinstance(getattr(side, "client", None), Client) for side in sides):
         return []  # played by something that has no solutions
     now = session.seams.now().timestamp()
-    if 0 <= now - vars(session).get("unblocked", 0.0) < SECONDS:
+    if 0 <= now - session.unblocked < SECONDS:
         return []
     around = Surroundings(
         session.settings,
@@ -52,5 +52,5 @@ def _blocking(session: Session) -> list[Finding]:
     )
     found = [each for check in CHECKS for each in check.run(around) if each.blocks]
     if not found:
-        vars(session)["unblocked"] = now
+        session.unblocked = now
     return found
