@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mappings.errors import FatalError
@@ -20,6 +22,7 @@ class Companies:
     dataverse: Side
     _by_code: dict[str, tuple[str, str, str | None]] = field(default_factory=dict)
     _by_id: dict[str, str] = field(default_factory=dict)
+    _reading: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def refresh(self) -> None:
         """Read the table again."""
@@ -34,6 +37,12 @@ class Companies:
         self._by_code = by_code
         self._by_id = {id_: code for code, id_, _ in by_code.values()}
 
+    def _read_unless(self, known: Callable[[], bool]) -> None:
+        """Read the table, unless another lane did while we waited: when a run begins, all of them ask at once."""
+        with self._reading:
+            if not known():
+                self.refresh()
+
     def id_of(self, code: str) -> str:
         """Id of a company's row in Dataverse.
 
@@ -42,7 +51,7 @@ class Companies:
         """
         found = self._by_code.get(code.casefold())
         if found is None:
-            self.refresh()
+            self._read_unless(lambda: code.casefold() in self._by_code)
             found = self._by_code.get(code.casefold())
         if found is None:
             raise FatalError(
@@ -58,7 +67,7 @@ class Companies:
         if id_ is None:
             return None
         if id_ not in self._by_id:
-            self.refresh()
+            self._read_unless(lambda: id_ in self._by_id)
         return self._by_id.get(id_)
 
     def owner_of(self, code: str) -> str | None:
