@@ -174,11 +174,12 @@ class Mirror:
                     self.let_go.add(name)
             return
         if before is None:
-            # what a new row leaves empty and F&O fills, nobody said
+            # what a new row leaves empty and F&O fills, nobody said; made again, it says that it is empty now
+            again = (side, *name) in self.deleted
             values = {
                 field: text
                 for field, text in self.values(side, shape, row).items()
-                if text or field not in FILLED
+                if text or field not in (NUMBERED if again else FILLED)
             }
         else:
             values = {
