@@ -205,7 +205,8 @@ class Noting:
 
 
 def _content(record: ConflictRecord) -> tuple[object, ...]:
-    return record.key, record.kind, tuple(record.fields), record.fno_digest, record.dataverse_digest
+    met = record.fno_digest, record.dataverse_digest
+    return record.key, record.kind, tuple(record.fields), record.winner, *met
 
 
 def _there(link: Link | None) -> Link:

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+from tasks.state.records import LaneRecord
+from tasks.sync.control import Backlog, pause, resume
 from tasks.sync.seams import Crash
+from tests.engine.chooser import Chooser
 from tests.engine.memory import ENGINE, Behind, Fate, MemorySide, fold
 from tests.engine.memory import Stored as Kept
 from tests.engine.player import Player
@@ -21,37 +24,7 @@ from tests.engine.rest import OTHER, SIDES, Edit, Side
 from tests.engine.scenario import AS_IT_WAS, Act, Moment
 from tests.engine.stage import Shape
 
-
-class Chooser:
-    """Takes one path through all choices, and finds the next one."""
-
-    def __init__(self, path: list[list[int]]) -> None:
-        self._path = path
-        self._at = 0
-
-    def choose(self, options: int) -> int:
-        """Which of so many options; 0 is always the one without interference."""
-        if self._at == len(self._path):
-            self._path.append([0, options])
-        index, count = self._path[self._at]
-        assert count == options, "the engine did not do the same again: it is not deterministic"
-        self._at += 1
-        return index
-
-    @property
-    def beyond(self) -> bool:
-        """Is all of the path behind us, so that nobody was here before?"""
-        return self._at == len(self._path)
-
-    @staticmethod
-    def advance(path: list[list[int]]) -> bool:
-        """Turn a path into the next; False when there is none."""
-        while path and path[-1][0] == path[-1][1] - 1:
-            path.pop()
-        if not path:
-            return False
-        path[-1][0] += 1
-        return True
+CONTROL = ("turn", "pause", "resume")
 
 
 class Played:
@@ -103,6 +76,8 @@ class Played:
         names = [name for wave in player.world.catalogue.order() for name in wave]
         rested = False
         begun = player.clock.now
+        if any(act.kind == "pause" for act in self.scenario.acts):
+            resume(player.store, [self._lane(name) for name in names])
         clocks = player.clock, player.world.clock  # the state's and the engine's
         for _ in range(most):
             before = self._still()
@@ -179,8 +154,8 @@ class Played:
 
     def _concerns(self, act: Act, table: str, named: Any, text: str) -> bool:
         """Can it make a difference to this request whether the act comes before or after it?"""
-        if act.kind == "turn" or act.map in self._turns:
-            return True  # what another worker finds may matter at any moment
+        if act.kind in CONTROL or act.map in self._turns:
+            return True  # what another worker finds, or whether any may work, may matter at any moment
         own = self.player.shapes[act.map]
         stored = self.player.kept(act.side, own, act.row)
         keys = {str(fold(act.row))}
@@ -203,6 +178,9 @@ class Played:
         own = player.shapes[act.map]
         if act.kind == "turn":
             return self._has_work(act.map)
+        if act.kind in CONTROL:
+            paused = self._lane(act.map).state == "paused"
+            return paused is (act.kind == "resume")
         if self.scenario.mirrored and act.field == "B" and not player.ghost.edits:
             return False
         stored = player.kept(act.side, own, act.row)
@@ -257,9 +235,28 @@ class Played:
             links = state.iterate_links(player.world.session.pair, name, "", 0, 100)
         return len(links) != len(keys)
 
+    def _lane(self, name: str) -> LaneRecord:
+        player = self.player
+        with player.store.read() as state:
+            found: LaneRecord = state.lane(player.world.session.pair, name, "")
+        return found
+
+    def _control(self, act: Act) -> None:
+        """Somebody pauses a map or lets it go on, whatever the engine is about."""
+        lane = [self._lane(act.map)]
+        self._active = False
+        if act.kind == "pause":
+            pause(self.player.store, lane)
+        else:
+            resume(self.player.store, lane, cast(Backlog, act.value))
+        self._active = True
+
     def _do(self, act: Act) -> None:
         player, side, ghost = self.player, act.side, self.player.ghost
         own = player.shapes[act.map]
+        if act.kind in ("pause", "resume"):
+            self._control(act)
+            return
         if act.kind == "turn":
             # another worker, whom nobody disturbs
             self._active = False

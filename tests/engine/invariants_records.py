@@ -48,6 +48,8 @@ def _groundless(one: One, record: Conflict) -> Iterator[str]:
             yield f"I5 a conflict is open under the policy {rules.policy}"
         if not record.open and record.winner != rules.policy and rules.policy in SIDES:
             yield f"I5 {record.winner or 'nobody'} won under the policy {rules.policy}"
+        if rules.policy == "newest" and not record.open:
+            yield from _not_newest(one, record)
         for each in about:
             # after a crash, nothing may tell a service's form of our value from a user's edit
             if faults and changed[each.name]:
@@ -58,6 +60,18 @@ def _groundless(one: One, record: Conflict) -> Iterator[str]:
                 yield f"I5 {each.name}: a conflict that was none"
     else:
         yield f"I5 {record.kind}, and nothing of that kind can be"
+
+
+def _not_newest(one: One, record: Conflict) -> Iterator[str]:
+    """Whose row was written last wins; plain to see where nothing of ours but the decision stamped a row.
+
+    What was decided before somebody moved a row stays on record beside what was decided then.
+    """
+    last = max(one.edits, key=lambda edit: edit.at, default=None)
+    winners = {each.winner for each in one.conflicts if each.kind == "conflict"}
+    alone = not one.rest.faults and len(one.rest.writes) == 1
+    if alone and last is not None and last.side not in winners:
+        yield f"I5 {record.winner} won, though {last.side} was changed last"
 
 
 def _said(one: One, name: str) -> list[str]:

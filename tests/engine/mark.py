@@ -20,6 +20,7 @@ def mark(player: Player, *, ghost: bool = True) -> str:
     """
     names: dict[str, str] = {}
     rows: list[Any] = []
+    stamps = _ranks(player)
     for side in SIDES:
         memory = player.memory(side)
         for table in sorted(memory.tables):
@@ -41,6 +42,7 @@ def mark(player: Player, *, ghost: bool = True) -> str:
                         by,
                         id_ in (player.first_ids if side == "dataverse" else player.first_records),
                         sorted(stored.values.items()),
+                        stamps.get(stored.at),
                     )
                 )
     tables = player.store.tables if hasattr(player.store, "tables") else None
@@ -82,6 +84,15 @@ def mark(player: Player, *, ghost: bool = True) -> str:
         return names.get(id_) or gone.setdefault(id_, f"<gone {len(gone)}>")
 
     return GUID.sub(named, repr((rows, state)))
+
+
+def _ranks(player: Player) -> dict[int, int]:
+    """Of when rows were last written only the order counts, and that only where a map looks at it."""
+    if not any(each.sync.get("conflict") == "newest" for each in player.shapes.values()):
+        return {}
+    memories = [player.memory(side) for side in SIDES]
+    times = {row.at for memory in memories for table in memory.tables for row in memory.of(table).values()}
+    return {time: rank for rank, time in enumerate(sorted(times))}
 
 
 def _link(player: Player, link: Any) -> Any:

@@ -11,6 +11,7 @@ import copy
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -41,14 +42,19 @@ def fold(value: Any) -> Any:
     return value
 
 
+STAMPS = ("ModifiedAt", "modifiedon")
+"""Columns that say when a row was last written."""
+
+
 @dataclass
 class Stored:
-    """One row of a system: values, version, who wrote last."""
+    """One row of a system: values, version, who wrote last and when."""
 
     id: str
     values: dict[str, Any]
     version: int
     by: str
+    at: int = 0
 
 
 @dataclass
@@ -72,6 +78,7 @@ class Memory:
         normalize: What the service makes of a value that it is given.
         sparse: A key with an empty part identifies nothing, as in Dataverse.
         hidden: Rows (table, id) that reads by the engine don't see.
+        clock: Seconds of the time that rows are stamped with in a column that is a `STAMPS`; without it they aren't.
     """
 
     tables: dict[str, Table]
@@ -86,6 +93,7 @@ class Memory:
     expired_before: int = 0
     lose_answers: int = 0
     sparse: bool = False
+    clock: Callable[[], int] = lambda: 0
 
     def of(self, table: str) -> dict[str, Stored]:
         return self.rows.setdefault(table, {})
@@ -107,7 +115,7 @@ class Memory:
             raise Refused(412, "duplicate", "A record with matching key values already exists.")
         self.version += 1
         self.ids += 1
-        stored = Stored(id_ or self.new_id(), clean, self.version, by)
+        stored = Stored(id_ or self.new_id(), clean, self.version, by, self.clock())
         self.of(table)[stored.id] = stored
         self._note(table, "create", stored, by, dict(values), False)
         return stored
@@ -125,7 +133,7 @@ class Memory:
             raise Refused(412, "duplicate", "A record with matching key values already exists.")
         self.version += 1
         stored.values.update(clean)
-        stored.version, stored.by = self.version, by
+        stored.version, stored.by, stored.at = self.version, by, self.clock()
         self._note(table, "update", stored, by, dict(values), had_version)
         return stored
 
@@ -146,11 +154,18 @@ class Memory:
     def clone(self) -> Memory:
         other = copy.copy(self)
         other.rows = {
-            table: {id_: Stored(r.id, dict(r.values), r.version, r.by) for id_, r in rows.items()}
+            table: {id_: Stored(r.id, dict(r.values), r.version, r.by, r.at) for id_, r in rows.items()}
             for table, rows in self.rows.items()
         }
         other.log, other.changes, other.hidden = list(self.log), list(self.changes), set(self.hidden)
         return other
+
+
+def _stamp(column: str, stored: Stored) -> str | None:
+    """When a row was last written, where a column says that."""
+    if column not in STAMPS or not stored.at:
+        return None
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=stored.at)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _json(value: Any) -> Any:
@@ -426,7 +441,7 @@ class MemoryFno(MemorySide):
     def _shown(self, table: str, stored: Stored, columns: Sequence[str]) -> Row:
         row: Row = {"@odata.etag": self._version(stored)}
         for name in columns:
-            value = stored.values.get(name)
+            value = stored.values.get(name, _stamp(name, stored))
             row[name] = _empty(self.table(table).columns[name]) if value is None else value
         return row
 
@@ -465,7 +480,7 @@ class MemoryDataverse(MemorySide):
             elif "@" in name:
                 row[name] = self._table_of(stored.values.get(name.split("_value@")[0][1:]))
             elif name != shape.id_column:
-                row[name] = stored.values.get(name)
+                row[name] = stored.values.get(name, _stamp(name, stored))
         return row
 
     def _table_of(self, id_: str | None) -> str | None:

@@ -51,6 +51,7 @@ class Player:
             service.page_size = 1  # so that a user can step in between two pages of a scan
             service.keeps_referred = True
             self.memory(side).normalize = scenario.normalize[side]
+            self.memory(side).clock = self._time
             for planted in scenario.rows:
                 values = planted.on(side)
                 if values is not None:
@@ -87,6 +88,10 @@ class Player:
         self._sessions.append(self.world.open())
         self._warm(self._sessions[-1])
         self.world.catalogue = catalogue
+
+    def _time(self) -> int:
+        """Each write is a second later than the one before it, on whichever side."""
+        return 1 + sum(self.memory(side).version for side in SIDES)
 
     @staticmethod
     def _warm(session: Session) -> None:

@@ -35,13 +35,14 @@ class Act:
     """One thing a user can do.
 
     Attributes:
-        kind: What becomes of the row; or (`turn`) another worker takes a turn with the map meanwhile.
+        kind: What becomes of the row; or another worker takes a turn with the map meanwhile (`turn`), or somebody pauses it, or
+            lets it go on, with `value` as what becomes of the changes that came meanwhile.
         row: The row, by the key with which it was made.
         field, value: What is set; None makes a text up that never was there before.
         given: Fields of a row that is made; the others are made up, or as they were at the start (`value`).
     """
 
-    kind: Literal["set", "delete", "create", "turn"]
+    kind: Literal["set", "delete", "create", "turn", "pause", "resume"]
     side: Side
     field: str = ""
     value: str | None = None

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.engine.interleave import Chooser, Played
+from tests.engine.chooser import Chooser
+from tests.engine.interleave import Played
 from tests.engine.mark import mark
 from tests.engine.player import Player
 from tests.engine.rest import Rest

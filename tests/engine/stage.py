@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mappings.metadata import Column, Table
-from tests.engine.memory import Memory, lookup, text
+from tests.engine.memory import STAMPS, Memory, lookup, text
 from tests.engine.memory import Stored as Kept
 from tests.engine.rest import SIDES, Field, Rules, Side
 
@@ -113,6 +113,7 @@ def shape(
     dataverse_filter: str = "",
     states: bool = False,
     constants: Mapping[str, str] | None = None,
+    stamped: bool = False,
     **sync: Any,
 ) -> Shape:
     """A map with its tables.
@@ -125,6 +126,7 @@ def shape(
         renamed: Users rename rows: the key is a field like the others.
         fno_filter, dataverse_filter: The map takes only rows of this kind.
         states: Rows of Dataverse can be inactive.
+        stamped: Both sides say when a row was last written.
         sync: More of the map.
     """
     fno_set, table = fno_set or name, table or f"new_{name.lower()}"
@@ -157,6 +159,12 @@ def shape(
     ends["fno"]["unlisted"] = ["Code", "Kind", *fields, *refers]
     more = [STATE] if states else []
     fno_columns = {each: text(each) for each in ("Code", "Kind", "Note", *fields, *refers)}
+    if stamped:
+        at_fno, at_dataverse = STAMPS
+        fno_columns[at_fno] = Column(at_fno, "datetime")
+        more.append(Column(at_dataverse, "datetime"))
+        ends["fno"]["modified"] = at_fno
+        ends["fno"]["unlisted"].append(at_fno)
     dataverse_columns = {
         **{
             each: text(each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,6 +109,8 @@ def _one_row(s: _Suites) -> None:
     s.add("concurrent edits, Dataverse wins", EDITS, (2, 1, 0), soak=((3, 2, 0),), **dataverse_wins)
     held = {"shapes": (shape(conflict="hold"),)}
     s.add("concurrent edits, held", EDITS, (2, 1, 0), soak=((3, 2, 0),), **held)
+    newest = {"shapes": (shape(conflict="newest", stamped=True),)}
+    s.add("concurrent edits, newest", EDITS, (2, 1, 0), soak=((3, 0, 0), (3, 1, 0)), **newest)
     s.add("dying at failpoints", EDITS, (2, 2, 0), soak=((3, 2, 0),), at_failpoints=True)
     s.add("deletes, dying at failpoints", PRESENCE, (2, 1, 0), soak=((3, 2, 0),), at_failpoints=True)
     s.add("there and back", BACK_AND_FORTH, (3, 1, 0), (2, 2, 0), (2, 0, 1), soak=((3, 2, 0), (3, 0, 1)))
@@ -346,16 +348,34 @@ def _policies(s: _Suites) -> None:
         )
 
 
-SUITES: list[Suite] = []
+def _pauses(s: _Suites) -> None:
+    """A map that somebody pauses, and lets go on."""
+    for backlog in ("catch-up", "live-first"):
+        s.add(
+            f"a map that is paused, {backlog}",
+            (
+                Act("pause", "fno"),
+                Act("resume", "fno", value=backlog),
+                sets("fno", "A"),
+                sets("dataverse", "A"),
+                removes("fno"),
+            ),
+            (3 if backlog == "catch-up" else 2, 0, 0),
+            soak=((3, 0, 0), (3, 1, 0)),
+            shapes=(shape(fields=("A",)),),
+            rows=(both(A="a0"),),
+            cycles=3,
+        )
 
 
-def _all() -> None:
-    s = _Suites(SUITES)
-    _one_row(s)
-    _late_parent(s)
-    _families(s)
-    _among_themselves(s)
-    _policies(s)
+def _made(*parts: Callable[[_Suites], None]) -> list[Suite]:
+    s = _Suites()
+    for part in parts:
+        part(s)
+    return s.found
 
 
-_all()
+ONE_ROW = _made(_one_row, _pauses)
+SEVERAL = _made(_late_parent, _families, _among_themselves, _policies)
+"""In two parts, so that two processes can share them."""
+SUITES = [*ONE_ROW, *SEVERAL]

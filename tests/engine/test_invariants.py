@@ -66,6 +66,7 @@ def now(fno: Stored | None, dataverse: Stored | None) -> dict[str, Any]:
 
 BOTH = [edit("fno", A="a1"), edit("dataverse", 1, A="a2")]
 GONE = [edit("fno", kind="delete")]
+NEWEST = {"Rows": Rules("Rows", (A, B), policy="newest")}
 CASES: list[tuple[str, Callable[[], Rest]]] = [
     ("I1", lambda: world(**now(row(), row("a0")))),
     ("I1", lambda: world(**now(row(), None))),
@@ -78,6 +79,12 @@ CASES: list[tuple[str, Callable[[], Rest]]] = [
     ("I5", lambda: world(conflicts=[Conflict(K1, "conflict", ("A=a",), "fno", "dataverse")])),
     ("I5", lambda: world(edits=BOTH, conflicts=[Conflict(K1, "conflict", ("A=a",), "dataverse", "fno")])),
     ("I5", lambda: world(edits=BOTH, conflicts=[Conflict(K1, "conflict", ("A=a",), open=True)])),
+    (
+        "I5",
+        lambda: world(
+            rules=NEWEST, edits=BOTH, conflicts=[Conflict(K1, "conflict", ("A=a",), "fno", "dataverse")]
+        ),
+    ),
     ("I5", lambda: world(conflicts=[Conflict(K1, "normalized", ("A=a",))])),
     ("I5", lambda: world(conflicts=[Conflict(K1, "drift", ("B=b",))])),
     ("I5", lambda: world(edits=[edit("dataverse", B="stray")], **now(row("a0"), row("a0")))),

@@ -76,3 +76,27 @@ def test_a_side_without_times_refuses_it(missing: dict[str, Any]) -> None:
     with pytest.raises(FatalError, match="newest needs a modified time on both sides") as refused:
         w.session.lane("Things")
     assert refused.value.code == "no_modified_time"
+
+
+def test_who_wins_after_all_is_on_record() -> None:
+    """Between the decision and its write the other row is written too, in another field: then that one is the newest."""
+    w = world()
+    w.add_fno("A1", A="one", B="one")
+    w.initial()
+    w.settle()
+    w.set_fno("A1", A="F&O", Changed=EARLY)
+    stored = w.dataverse_memory.by_key("new_things", {"new_code": "A1"})
+    assert stored is not None
+    w.dataverse_memory.update("new_things", stored.id, {"new_a": "Dataverse", "modifiedon": LATE})
+
+    def before(asked: str) -> None:
+        if asked == "batch":
+            w.fno.before = lambda _: None
+            w.set_fno("A1", B="two", Changed="2026-01-01T10:00:20Z")
+
+    w.fno.before = before
+    w.settle()
+    row = w.fno_row("A1")
+    assert row is not None and row["A"] == "F&O" and w.equal()
+    with w.store.read() as state:
+        assert state.conflicts(w.session.pair, kind="conflict")[0].winner == "fno"
