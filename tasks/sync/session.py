@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from mappings.catalogue import Catalogue
 from mappings.errors import FatalError
@@ -34,6 +35,9 @@ from tasks.sync.seams import Seams
 from tasks.sync.settings import Settings, load_settings
 from tasks.transform.layout import Layout, compile_layout
 
+if TYPE_CHECKING:
+    from tasks.sync.health.finding import Finding
+
 LULL = 0.015
 """Seconds that a request waits for others after the last that joined it, in a run that keeps watch."""
 
@@ -52,7 +56,7 @@ class Session:
         secret: Key of the installation's digests.
         owner: Name under which leases are held.
         recalled: Side and name of tables whose metadata another run read.
-        unblocked: When it was last seen that no other program keeps maps from starting, in seconds since 1970.
+        blocking: When it was last looked whether other programs work on our tables, in seconds since 1970, and what was found.
         keeper: Keeps leases from one block to the next, where a run works on the same lanes again and again.
     """
 
@@ -69,7 +73,8 @@ class Session:
     keeper: Keeper | None = None
     budgets: dict[SideName, Budget] = field(default_factory=dict)
     recalled: set[tuple[SideName, str]] = field(default_factory=set)
-    unblocked: float = 0.0
+    blocking: tuple[float, tuple[Finding, ...]] = (0.0, ())
+    asking: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _together: Together | None = None
     _layouts: dict[str, tuple[Layout, int]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)

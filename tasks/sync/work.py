@@ -203,9 +203,12 @@ def delta_sync(
 ) -> list[LaneSummary]:
     """Work off the inbox of one map."""
     sync = session.catalogue.get(name)
-    return [
-        _guarded(session, sync, company, run, work_off) for _, company in loaded(session, [sync], companies)
-    ]
+
+    def work(lane: Lane, lease: Lease) -> None:
+        refuse_blocked(session, sync, running=True)
+        work_off(lane, lease)
+
+    return [_guarded(session, sync, company, run, work) for _, company in loaded(session, [sync], companies)]
 
 
 def settle(

@@ -12,11 +12,14 @@ import pytest
 from mappings.catalogue import Catalogue
 from tasks.state.records import LaneRecord
 from tasks.state.store import Store
+from tasks.sync.health import blocking
 from tasks.sync.health.examine import Examination, examine
 from tasks.sync.planning import plan
 from tasks.sync.settings import load_settings
 from tests.integration.bad_states import OTHER_TENANT, STATES
-from tests.integration.conftest import Install
+from tests.integration.conftest import Install, Prepare
+from tests.integration.customers import MAPS as TRADE
+from tests.integration.customers import Customers, in_sync
 from tests.integration.installation import ACCOUNTS, CUSTOMER_GROUPS, LEGAL_ENTITIES, UNITS
 from tests.local_services import Services
 
@@ -115,6 +118,22 @@ def test_maps_that_prospect_to_cash_touches_do_not_start_until_it_is_gone(
     assert "CRMP2C" in " ".join(lane.message for lane in planned.lanes)
     environment.switch(prospect_to_cash=False)
     assert [each.verdict for each in installation.initial(ACCOUNTS)] == ["ok", "ok"]
+
+
+def test_maps_that_run_stop_when_another_program_comes_and_lose_nothing(
+    services: Services, prepare: Prepare, ours: Customers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking, "SECONDS", 0.0)  # how long an answer holds
+    installation = prepare(in_sync, maps=TRADE)
+    services.switch(prospect_to_cash=True)
+    ours.change("fno", "US", OrganizationName="new")
+    services.change("fno", "CustomerGroups", {"Description": "new"}, "CustomerGroupId eq '10'")
+    stopped = {each.map: each.message for each in installation.delta() if each.verdict != "ok"}
+    assert ACCOUNTS in stopped and "must not go on" in stopped[ACCOUNTS] and "CRMP2C" in stopped[ACCOUNTS]
+    assert {each["set"] for each in installation.ours()} == {"msdyn_customergroups"}
+    services.switch(prospect_to_cash=False)
+    installation.settle()
+    assert ours.dataverse("US")["name"] == "new"
 
 
 def test_a_write_probe_leaves_nothing_behind(environment: Services, whole: Catalogue, tmp_path: Path) -> None:
