@@ -86,7 +86,8 @@ class Users:
             body = {shape.column: key, **(of(COMPANY) if shape.company else {}), **shape.dataverse_extra}
         before = self._mirror.deleted.get((edit.side, shape.map, fold(key))) if edit.value == 4 else None
         if before is not None:
-            return body | self._as_it_was(edit.side, shape, before)
+            was = self._as_it_was(edit.side, shape, before)
+            return None if was is None else body | was
         for n, each in enumerate(shape.inputs):
             if each.needed or n == edit.field % len(shape.inputs) or (each.kind == "text" and n < 2):
                 put = self._put(Edit("set", edit.side, edit.map, slot, n, edit.value), shape, slot, each)
@@ -95,8 +96,9 @@ class Users:
                 body |= put or {}
         return body
 
-    def _as_it_was(self, side: Side, shape: Shape, row: dict[str, Any]) -> dict[str, Any]:
-        """What a row said that is no more, as the body of a new one."""
+    def _as_it_was(self, side: Side, shape: Shape, row: dict[str, Any]) -> dict[str, Any] | None:
+        """What a row said that is no more, as the body of a new one; None if what it needs is no more either."""
+        needed = {f"_{each.dataverse}_value" for each in shape.inputs if each.needed}
         if side == "fno":
             own = {pair.property for pair in PAIRS[shape.map] if pair.name not in ("key", *NUMBERED)}
             return {name: row[name] for name in own if row[name] not in ("", None)}
@@ -110,6 +112,8 @@ class Users:
                 column = pair.raw.removeprefix("_").removesuffix("_value")
                 navigation = self._navigations[shape.table][column]
                 body[f"{navigation}@odata.bind"] = f"/{pair.table}({row[pair.raw]})"
+            elif pair.raw in needed:
+                return None
         return body
 
     def _put(self, edit: Edit, shape: Shape, slot: int, chosen: Input) -> dict[str, Any] | None:
