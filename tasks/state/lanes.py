@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -12,10 +12,11 @@ import msgspec
 from sqlalchemy import Select, bindparam, select
 
 from mappings.errors import FatalError
-from tasks.state.models import lane, layout, secret
+from tasks.state.models import installation, lane, layout, secret
 from tasks.state.records import LaneRecord, LaneStatus, StoredLayout
 from tasks.state.session import Session
 
+_BLOCKED = "blocked maps of pair {}"
 _COLUMNS = tuple(LaneRecord.__dataclass_fields__)
 
 # built once: a feed is asked many times a second, and building a statement costs more than its answer
@@ -67,9 +68,26 @@ class LaneReads(Session):
         columns = self._columns(query, values)
         return [LaneRecord(*row) for row in zip(*columns, strict=True)]
 
+    def blocked(self, pair: int) -> dict[str, str]:
+        """Map → why it must not run: another program works on its table."""
+        query = select(installation.c.value).where(installation.c.name == _BLOCKED.format(pair))
+        found = self._connection.execute(query).scalar_one_or_none()
+        return dict(msgspec.json.decode(found, type=dict[str, str])) if found else {}
+
 
 class LaneWrites(LaneReads):
     """Changes of lanes and layouts."""
+
+    def save_blocked(self, pair: int, reasons: Mapping[str, str]) -> None:
+        """Note which maps must not run, in place of what was noted before."""
+        value = msgspec.json.encode(dict(reasons)).decode()
+        self._insert(
+            installation,
+            ("name", "value"),
+            [(_BLOCKED.format(pair), value)],
+            key=("name",),
+            update=("value",),
+        )
 
     def lane(self, pair: int, map: str, company: str) -> LaneRecord:
         """How a lane stands; nobody else changes that before this transaction ends."""

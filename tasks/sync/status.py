@@ -66,6 +66,7 @@ class Status:
 
     Attributes:
         quiet: seconds since the last sign of a delta run, where deltas ran before and none does now; None if all is well.
+        blocked: map → why it must not run, because another program works on its table.
     """
 
     environments: tuple[str, str]
@@ -73,6 +74,7 @@ class Status:
     feeds: list[FeedStatus] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     quiet: float | None = None
+    blocked: dict[str, str] = field(default_factory=dict)
 
     @property
     def findings(self) -> list[str]:
@@ -82,6 +84,7 @@ class Status:
             for lane in self.lanes
             if lane.state == "error"
         ]
+        found += [f"{name} must not run: {reason}" for name, reason in self.blocked.items()]
         if self.quiet is not None:
             found.append(
                 f"no delta run for {self.quiet / 60:.0f} minutes: is the schedule paused, the worker down, or a run stuck in"
@@ -102,6 +105,7 @@ def status(store: Store, pair: int, catalogue: Catalogue, now: datetime) -> Stat
     found = Status(store.pairs()[pair])
     order = {name: at for at, name in enumerate(name for wave in catalogue.order() for name in wave)}
     with store.read() as state:
+        found.blocked = state.blocked(pair)
         inbox = state.lanes_with_inbox(pair)
         for lane in sorted(
             state.lanes(pair), key=lambda each: (order.get(each.map, len(order)), each.company)

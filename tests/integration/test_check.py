@@ -16,11 +16,12 @@ from tasks.sync.health import blocking
 from tasks.sync.health.examine import Examination, examine
 from tasks.sync.planning import plan
 from tasks.sync.settings import load_settings
+from tasks.sync.status import status
 from tests.integration.bad_states import OTHER_TENANT, STATES
 from tests.integration.conftest import Install, Prepare
 from tests.integration.customers import MAPS as TRADE
 from tests.integration.customers import Customers, in_sync
-from tests.integration.installation import ACCOUNTS, CUSTOMER_GROUPS, LEGAL_ENTITIES, UNITS
+from tests.integration.installation import ACCOUNTS, CUSTOMER_GROUPS, LEGAL_ENTITIES, UNITS, Installation
 from tests.local_services import Services
 
 ORDERS = "CDS sales order headers"
@@ -112,12 +113,18 @@ def test_maps_that_prospect_to_cash_touches_do_not_start_until_it_is_gone(
     by_map = {each.map: each for each in installation.initial()}
     assert by_map[CUSTOMER_GROUPS].verdict == "ok"
     assert (by_map[ACCOUNTS].verdict, by_map[ACCOUNTS].code) == ("failed", "prospect_solution")
-    assert "CRMP2C 15.0.0.1" in by_map[ACCOUNTS].message and "uninstall CRMP2C" in by_map[ACCOUNTS].message
+    assert "CRMP2C 15.0.0.1" in by_map[ACCOUNTS].message and "then CRMP2C" in by_map[ACCOUNTS].message
     assert installation.lane(ACCOUNTS, "usmf").state == "not_running"
     planned = plan(installation.session, installation.session.selected([ACCOUNTS]), None, what="initial")
     assert "CRMP2C" in " ".join(lane.message for lane in planned.lanes)
     environment.switch(prospect_to_cash=False)
     assert [each.verdict for each in installation.initial(ACCOUNTS)] == ["ok", "ok"]
+
+
+def told(installation: Installation) -> list[str]:
+    """What `dualflow status` says that a person should look at."""
+    session = installation.session
+    return status(session.store, session.pair, session.catalogue, session.seams.now()).findings
 
 
 def test_maps_that_run_stop_when_another_program_comes_and_lose_nothing(
@@ -131,9 +138,10 @@ def test_maps_that_run_stop_when_another_program_comes_and_lose_nothing(
     stopped = {each.map: each.message for each in installation.delta() if each.verdict != "ok"}
     assert ACCOUNTS in stopped and "must not go on" in stopped[ACCOUNTS] and "CRMP2C" in stopped[ACCOUNTS]
     assert {each["set"] for each in installation.ours()} == {"msdyn_customergroups"}
+    assert any(ACCOUNTS in each and "CRMP2C" in each for each in told(installation))
     services.switch(prospect_to_cash=False)
     installation.settle()
-    assert ours.dataverse("US")["name"] == "new"
+    assert ours.dataverse("US")["name"] == "new" and told(installation) == []
 
 
 def test_a_write_probe_leaves_nothing_behind(environment: Services, whole: Catalogue, tmp_path: Path) -> None:
@@ -164,6 +172,9 @@ def test_a_write_probe_says_what_can_not_be_done(
     environment.switch(**switches)
     told = look(environment, whole, tmp_path / "state.db", write_probe=True)
     assert codes(told) == {"feed_scan", found}
+    left = environment.dump("dataverse", "msdyn_nameaffixes")
+    (text,) = (each.found for each in told.findings if each.code == found)
+    assert bool(left) == ("DFPROBE of msdyn_nameaffixes is left behind" in text)
     # the next one takes away what this one had to leave
     environment.switch(**{name: [] for name in switches})
     assert codes(look(environment, whole, tmp_path / "state.db", write_probe=True)) == {"feed_scan"}

@@ -60,7 +60,20 @@ def _blocking(session: Session, running: bool) -> tuple[Finding, ...]:
                 raise
             log.warning("can't see whether another program works on our tables: %s", error)
         session.blocking = now, found
+        _note(session, found)
         return found
+
+
+def _note(session: Session, found: tuple[Finding, ...]) -> None:
+    """Let `status` know, which asks neither system."""
+    reasons = {
+        name: f"{each.subject}: {each.found} → {each.remedy}" for each in found for name in each.blocks
+    }
+    with session.store.read() as state:
+        known = state.blocked(session.pair)
+    if reasons != known:
+        with session.store.unfenced() as tx:
+            tx.save_blocked(session.pair, reasons)
 
 
 def _ask(session: Session) -> tuple[Finding, ...]:

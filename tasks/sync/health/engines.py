@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from tasks.connectors.other_programs import Foreign
 from tasks.sync.health.check import Check
@@ -22,7 +23,8 @@ def engines(around: Surroundings) -> Iterator[Finding]:
     """Tables on which dual-write runs, and what is left of its past."""
     others = around.other_programs()
     fno = around.fno.environment if around.fno else ""
-    stale = [each for each in others.running if _is_stale(each, fno)]
+    dataverse = urlsplit(around.settings.dataverse_url).hostname or ""
+    stale = [each for each in others.running if _is_stale(each, fno, dataverse)]
     running: dict[str, list[str]] = {}
     for each in others.running:
         if each not in stale:
@@ -50,18 +52,22 @@ def engines(around: Surroundings) -> Iterator[Finding]:
             "warning",
             "dataverse",
             "Dual Write Runtime Configurations",
-            f"configuration of {fno or 'this F&O environment'} alone",
+            f"configuration of {fno or 'this F&O environment'} and {dataverse} alone",
             f"{len(stale)} of another environment: {', '.join(each.name for each in stale[:5])}",
             "delete these rows of the table msdyn_dualwriteruntimeconfig: they are left over from a copy or an earlier link, and"
             " make dual-write's plug-ins send rows there",
         )
 
 
-def _is_stale(config: Foreign, fno: str) -> bool:
-    """Does it name an F&O environment, and not ours?"""
-    hosts = {host.lower() for host in _HOST.findall(config.text)}
-    hosts = {host.partition(":")[0] for host in hosts if ".operations." in host or ".axcloud." in host}
-    return bool(fno and hosts) and fno.lower().partition("/")[0].partition(":")[0] not in hosts
+def _is_stale(config: Foreign, fno: str, dataverse: str) -> bool:
+    """Does it name an environment of either service, and not ours?"""
+    hosts = {host.lower().partition(":")[0] for host in _HOST.findall(config.text)}
+    of_fno = {host for host in hosts if ".operations." in host or ".axcloud." in host}
+    of_dataverse = {host for host in hosts if re.search(r"\.crm\d*\.", host)}
+    ours = fno.lower().partition("/")[0].partition(":")[0]
+    return bool(ours and of_fno and ours not in of_fno) or bool(
+        dataverse and of_dataverse and dataverse not in of_dataverse
+    )
 
 
 CHECK = Check("engines", "Dual-write on the same tables", engines, needs=("dataverse",))

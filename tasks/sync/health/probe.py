@@ -61,6 +61,7 @@ class _Stopped(Exception):
     def __init__(self, step: str, found: str, remedy: str = "") -> None:
         super().__init__(found)
         self.step, self.found, self.remedy = step, found, remedy
+        self.made = False  # was our row there already?
 
 
 def probe(around: Surroundings) -> Iterator[Finding]:
@@ -81,7 +82,7 @@ def probe(around: Surroundings) -> Iterator[Finding]:
                     side.name,
                     row.table,
                     f"a row that can be {_DONE[stopped.step]}",
-                    stopped.found,
+                    stopped.found + (_left(side, row) if stopped.made else ""),
                     stopped.remedy or "see what the service says, and give our user what it misses",
                 )
     if done:
@@ -115,9 +116,18 @@ def _walk(side: FnoSide | DataverseSide, row: Row) -> None:
     for left in _rows(side, row):
         _write(side, row, "delete", Operation("delete", {}, _address(side, row, left), left["@odata.etag"]))
     created = _write(side, row, "create", Operation("create", {**row.key, row.column: "created"}))
+    try:
+        _use(side, row, created.status)
+    except _Stopped as stopped:
+        stopped.made = True
+        raise
+
+
+def _use(side: FnoSide | DataverseSide, row: Row, created: str) -> None:
+    """Read, change and delete the row that was created."""
     found = _rows(side, row)
     if len(found) != 1 or found[0].get(row.column) != "created":
-        raise _Stopped("read", f"{len(found)} rows where one was created ({created.status})")
+        raise _Stopped("read", f"{len(found)} rows where one was created ({created})")
     address = _address(side, row, found[0])
     _write(
         side, row, "change", Operation("update", {row.column: "changed"}, address, found[0]["@odata.etag"])
@@ -127,7 +137,18 @@ def _walk(side: FnoSide | DataverseSide, row: Row) -> None:
         raise _Stopped("change", "what was changed is as it was before")
     _write(side, row, "delete", Operation("delete", {}, address, found[0]["@odata.etag"]))
     if _rows(side, row):
-        raise _Stopped("delete", f"the row {TEXT} is there still: delete it by hand")
+        raise _Stopped("delete", "the service said that the row is deleted, and shows it still")
+
+
+def _left(side: FnoSide | DataverseSide, row: Row) -> str:
+    """What the probe had to leave behind, for its message: nobody should have to guess where such a row comes from."""
+    name = f"the row {', '.join(f'{column} = {value}' for column, value in row.key.items())} of {row.table}"
+    try:
+        if not _rows(side, row):
+            return ""
+    except (_Stopped, RetriableError):
+        return f"; {name} may be there still: look, and delete it by hand"
+    return f"; {name} is left behind: the next probe deletes it if it may, else delete it by hand"
 
 
 def _rows(side: FnoSide | DataverseSide, row: Row) -> list[dict[str, Any]]:

@@ -37,8 +37,8 @@ TABLES = frozenset(
 )
 """Tables that it writes."""
 _UNINSTALL = (
-    "uninstall {what} (Power Apps > Solutions), once its last synchronization is done; or install its version 15.0.0.2, which is"
-    " the same without the key and does nothing"
+    "uninstall {what} (Power Apps > Solutions), what builds on another before that one, once the last synchronization is done; or"
+    " install version 15.0.0.2, which is the same without the key and does nothing"
 )
 
 
@@ -51,7 +51,7 @@ def prospect(around: Surroundings) -> Iterator[Finding]:
         if number(others.solutions.get(name, "")) and number(others.solutions[name]) < DORMANT
     }
     if at_work:
-        names = ", ".join(at_work)
+        names = ", then ".join(reversed(list(at_work)))
         yield _finding(
             around,
             "prospect_solution",
@@ -72,9 +72,25 @@ def prospect(around: Surroundings) -> Iterator[Finding]:
                 _UNINSTALL.format(what="Prospect to cash (CRMP2C)"),
                 frozenset({"accounts"}),
             )
+    left = any(key.lower() == KEY for key in others.keys)
     for each in others.maps:
         touched = TEMPLATES.get(each.name.lower())
-        if touched is not None:
+        if touched is None:
+            continue
+        if not at_work and not left:
+            # globally released, it stays where its solution was uninstalled, and does nothing unless dual-write runs it
+            yield Finding(
+                "prospect_template",
+                "warning",
+                "dataverse",
+                each.name,
+                "no dual-write map of Prospect to cash",
+                f"the map {each.name}, for {' and '.join(touched)}, without its solution",
+                f"leave {each.name} unselected and stopped in dual-write: it can't be deleted, and does nothing as long as"
+                " nobody starts it",
+                maps=tuple(sync.name for sync in around.maps if sync.dataverse.table in touched),
+            )
+        else:
             yield _finding(
                 around,
                 "prospect_template",
