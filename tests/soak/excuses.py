@@ -51,6 +51,8 @@ class Excuses:
 def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
     """The rest without the rows that are parked for a reason, or were given up: nothing can be said of them but that."""
     out = {parked.row for parked in rest.parked if rest.excused(parked)} | let_go
+    while more := {each.row for each in rest.waiting if each.parent in out} - out:
+        out |= more  # who waits for one of them may wait for ever
     if not out:
         return rest
     return replace(
