@@ -273,7 +273,8 @@ class One:
             for other in self.rules.fields
             for edit in self.edits
         ):
-            words += starts
+            # who wins in one field of a group wins in all of them, with what stood there before
+            words += [*starts, *(edit.values[name] for edit in self.edits if name in edit.values)]
         if self.kin:
             # what came over by another map of the table
             words += [edit.values[name] for edit in self.kin if name in edit.values] + list(starts)
