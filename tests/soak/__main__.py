@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.soak.crew import Crew, Task
+from tests.soak.machine import Duels
 from tests.soak.mutants import MUTANTS
 from tests.soak.run import ROUND, Outcome
 
@@ -75,7 +76,7 @@ def tell(outcome: Outcome) -> None:
 
 def mutants(crew: Crew, names: Sequence[str], first: int) -> int:
     """Is it noticed if a safeguard is missing? The same steps have to be green with all of them there."""
-    waiting = [Task(first, NOTICED_WITHIN, mutant=name, shorten=0) for name in ("", *names)]
+    waiting = [Task(first, NOTICED_WITHIN, mutant=name, shorten=0, machine=Duels) for name in ("", *names)]
     missed, sound = [], True
 
     def wanted() -> Sequence[Task]:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tests.soak.machine import Soak
 from tests.soak.mutants import MUTANTS
 from tests.soak.run import Outcome, play, world
 
@@ -25,6 +26,7 @@ class Task:
     Attributes:
         number: its seed.
         mutant: the safeguard that is taken out; "" = none.
+        machine: what draws the steps.
         shorten: seconds to look for a shorter way to what is wrong.
     """
 
@@ -32,6 +34,7 @@ class Task:
     steps: int
     mutant: str = ""
     shorten: float = 60
+    machine: type[Soak] = Soak
 
 
 Played = tuple[Outcome, Counter[str]]
@@ -49,7 +52,7 @@ def _work(tasks: Any, done: Any) -> None:
         for task in iter(lambda: _next(tasks), None):
             one.counts.clear()
             with MUTANTS[task.mutant]() if task.mutant else nullcontext():
-                outcome = play(one, task.number, task.steps, shorten=task.shorten)
+                outcome = play(one, task.number, task.steps, shorten=task.shorten, machine=task.machine)
             outcome.mutant = task.mutant
             done.put((outcome, Counter(one.counts)))
 

@@ -60,14 +60,22 @@ def world() -> Iterator[World]:
             services.stop()
 
 
-def play(world: World, number: int, steps: int, *, shorten: float = 60, judge: Judge = judged) -> Outcome:
+def play(
+    world: World,
+    number: int,
+    steps: int,
+    *,
+    shorten: float = 60,
+    judge: Judge = judged,
+    machine: type[Soak] = Soak,
+) -> Outcome:
     """Play a round: at least as many steps as wanted, drawn from a seed; it ends with the first thing that is wrong.
 
     Args:
         shorten: seconds to look for a shorter way to what is wrong.
     """
 
-    class Round(Soak):
+    class Round(machine):  # type: ignore[valid-type, misc]
         def judged(self) -> list[str]:
             return judge(world, self.reader)
 

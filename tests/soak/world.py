@@ -12,9 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 from mappings.errors import DualflowError
-from tasks.connectors.credentials import client_secret
-from tasks.connectors.dataverse import DataverseSide
-from tasks.connectors.fno import FnoSide
 from tasks.sync.control import lanes_of, pause, resume
 from tasks.sync.seams import Crash, Seams
 from tasks.sync.session import Session
@@ -24,9 +21,10 @@ from tests.integration.installation import environment_settings
 from tests.integration.stored import fold
 from tests.integration.trading import company_ids, customer, reference_data
 from tests.local_services import Services
+from tests.soak.clients import clients
 from tests.soak.clock import START, Clock
+from tests.soak.maps import catalogues
 from tests.soak.mirror import Mirror
-from tests.soak.policies import catalogues
 from tests.soak.shapes import BY_MAP, COMPANY, MAPS, OTHER_COMPANY, SHAPES
 from tests.soak.steps import Edit, Fault, Interference, Place
 from tests.soak.store import WatchedStore
@@ -64,7 +62,7 @@ class World:
         self._nested = 0
         self._silent = False
         self.dead = False
-        self._connect()
+        self.fno, self.dataverse = clients(services, self.clock.sleep, self._request)
         self.catalogues = catalogues()
         self.settings = Settings(
             **{
@@ -83,23 +81,6 @@ class World:
         self._fill()
 
     # once
-
-    def _connect(self) -> None:
-        found = self.services.environment
-        credential = client_secret(
-            found["DUALFLOW_TENANT_ID"],
-            found["DUALFLOW_CLIENT_ID"],
-            found["DUALFLOW_CLIENT_SECRET"],
-            self.services.login_url,
-            self.services.ca_bundle,
-        )
-        options: dict[str, Any] = {
-            "verify": self.services.ca_bundle,
-            "sleep": self.clock.sleep,
-            "on_request": lambda *_: self._request(),
-        }
-        self.fno = FnoSide(self.services.fno_url, credential, **options)
-        self.dataverse = DataverseSide(self.services.dataverse_url, credential, **options)
 
     def _open(self) -> Session:
         """A session as another process would open it."""

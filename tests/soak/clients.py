@@ -1,0 +1,39 @@
+"""Clients of both services that tell of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tasks.connectors.credentials import client_secret
+from tasks.connectors.dataverse import DataverseSide
+from tasks.connectors.fno import FnoSide
+from tests.local_services import Services
+
+
+def clients(
+    services: Services, sleep: Callable[[float], None], told: Callable[[], None]
+) -> tuple[FnoSide, DataverseSide]:
+    """Both, as the application.
+
+    Args:
+        sleep: how they wait.
+        told: called before each request.
+    """
+    found = services.environment
+    credential = client_secret(
+        found["DUALFLOW_TENANT_ID"],
+        found["DUALFLOW_CLIENT_ID"],
+        found["DUALFLOW_CLIENT_SECRET"],
+        services.login_url,
+        services.ca_bundle,
+    )
+    options: dict[str, Any] = {
+        "verify": services.ca_bundle,
+        "sleep": sleep,
+        "on_request": lambda *_: told(),
+    }
+    return (
+        FnoSide(services.fno_url, credential, **options),
+        DataverseSide(services.dataverse_url, credential, **options),
+    )
