@@ -51,8 +51,6 @@ class Excuses:
 def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
     """The rest without the rows that are parked for a reason, or were given up: nothing can be said of them but that."""
     out = {parked.row for parked in rest.parked if rest.excused(parked)} | let_go
-    while more := {each.row for each in rest.waiting if each.parent in out} - out:
-        out |= more  # who waits for one of them may wait for ever
     if not out:
         return rest
     return replace(
@@ -63,7 +61,7 @@ def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
         },
         conflicts=[each for each in rest.conflicts if each.row not in out],
         links=[each for each in rest.links if each.row not in out],
-        waiting=[each for each in rest.waiting if each.row not in out and each.parent not in out],
+        waiting=[each for each in rest.waiting if each.row not in out],
         twins=[each for each in rest.twins if each[1] not in out],
         edits=[each for each in rest.edits if each.row not in out],
     )
@@ -71,7 +69,12 @@ def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
 
 def accepted(rest: Rest, renamed: set[Name], word: str) -> bool:
     """Findings that are none in a world in which rows are renamed, and users of both sides say the same."""
-    return _made_again(rest, word) or _renamed_parent(rest, renamed, word) or _left_empty(rest, word)
+    return (
+        _made_again(rest, word)
+        or _wanted_again(rest, word)
+        or _renamed_parent(rest, renamed, word)
+        or _left_empty(rest, word)
+    )
 
 
 def _left_empty(rest: Rest, word: str) -> bool:
@@ -101,6 +104,19 @@ def _made_again(rest: Rest, word: str) -> bool:
         and any(edit.row == record.row and edit.side == record.loser for edit in rest.edits)
         for record in rest.conflicts
     )
+
+
+def _wanted_again(rest: Rest, word: str) -> bool:
+    """A row that its own side deleted and made again while the other's users made and deleted one: both words are honoured."""
+    if not word.startswith("I6 deleted on one side and untouched"):
+        return False
+    for side in SIDES:
+        kinds = [
+            edit.kind for edit in rest.edits if edit.side == side and word.endswith(f"({'/'.join(edit.row)})")
+        ]
+        if "delete" in kinds and "create" in kinds[kinds.index("delete") :]:
+            return True
+    return False
 
 
 def _renamed_parent(rest: Rest, renamed: set[Name], word: str) -> bool:
