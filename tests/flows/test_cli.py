@@ -60,7 +60,7 @@ def test_the_stable_commands_are_there() -> None:
     }
     expected |= {"deletes list", "deletes approve", "conflicts list", "conflicts resolve"}
     expected |= {"pause", "resume", "stop", "receive", "explain", "troubleshoot", "history"}
-    expected |= {"plan", "reconcile", "check"}
+    expected |= {"plan", "reconcile", "relink", "check"}
     expected |= {"parked list", "parked retry", "parked skip", "parked export"}
     assert expected == set(COMMANDS)
 

@@ -71,5 +71,5 @@ def test_the_deployments_are_shipped(python: Path, tmp_path: Path) -> None:
     )
     assert (
         found.stdout.strip()
-        == "['by-hand', 'comparison', 'daily', 'every-minute', 'maps', 'parked', 'rehearsal']"
+        == "['after-a-restore', 'by-hand', 'comparison', 'daily', 'every-minute', 'maps', 'parked', 'rehearsal']"
     )
