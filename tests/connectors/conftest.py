@@ -12,6 +12,7 @@ from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
 from tests.connectors.awkward_server import AwkwardServer
+from tests.credentials import application
 from tests.local_services import Services
 
 
@@ -84,14 +85,7 @@ def dataverse(server: AwkwardServer, time: Time) -> Iterator[DataverseSide]:
 
 def sandbox_options(services: Services) -> tuple[Any, dict[str, Any]]:
     """Our credential in a sandbox, and the options with which sides trust it."""
-    found = services.environment
-    credential = client_secret(
-        found["DUALFLOW_TENANT_ID"],
-        found["DUALFLOW_CLIENT_ID"],
-        found["DUALFLOW_CLIENT_SECRET"],
-        services.login_url,
-        services.ca_bundle,
-    )
+    credential = application(services)
     # waits are real time lost: none of these tests is about their length
     return credential, {"verify": services.ca_bundle, "sleep": lambda seconds: None}
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from flows.core_chain import CORE_CHAIN
 from mappings.catalogue import Catalogue
-from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
 from tasks.state.records import ConflictRecord, HistoryEntry, LaneRecord, Link, ParkedRow, WaitingRow
@@ -18,6 +17,7 @@ from tasks.sync.seams import Seams
 from tasks.sync.session import Session
 from tasks.sync.settings import Settings
 from tasks.sync.work import LaneSummary, delta_sync, initial_sync, maps_with_work, poll, settle
+from tests.credentials import application
 from tests.integration.stored import Stored
 from tests.local_services import Services, Side
 
@@ -50,14 +50,7 @@ class Sides:
     """Clients of both services, kept for the whole run: metadata is read once. No wait of theirs takes time."""
 
     def __init__(self, services: Services) -> None:
-        found = services.environment
-        credential = client_secret(
-            found["DUALFLOW_TENANT_ID"],
-            found["DUALFLOW_CLIENT_ID"],
-            found["DUALFLOW_CLIENT_SECRET"],
-            services.login_url,
-            services.ca_bundle,
-        )
+        credential = application(services)
         self.slept: list[float] = []
         options: dict[str, Any] = {"verify": services.ca_bundle, "sleep": self.slept.append}
         self.fno = FnoSide(services.fno_url, credential, **options)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tasks.connectors.credentials import client_secret
 from tasks.connectors.dataverse import DataverseSide
 from tasks.connectors.fno import FnoSide
+from tests.credentials import application
 from tests.local_services import Services
 
 
@@ -20,14 +20,7 @@ def clients(
         sleep: how they wait.
         told: called before each request.
     """
-    found = services.environment
-    credential = client_secret(
-        found["DUALFLOW_TENANT_ID"],
-        found["DUALFLOW_CLIENT_ID"],
-        found["DUALFLOW_CLIENT_SECRET"],
-        services.login_url,
-        services.ca_bundle,
-    )
+    credential = application(services)
     options: dict[str, Any] = {
         "verify": services.ca_bundle,
         "sleep": sleep,
