@@ -41,6 +41,8 @@ CUSTOMERS = 60
 LEASE = 5
 """Seconds that a lease lasts here: as short as the settings allow."""
 
+UNLIMITED = {"limit_requests": 10**6, "limit_seconds": 10.0**5, "limit_day": 10**8}
+"""Each run begins anew with what a run asks first: fifty of them within minutes are no workload of anybody."""
 START_SECONDS = 90
 """Seconds in which a command has to write its first row."""
 
@@ -49,7 +51,7 @@ START_SECONDS = 90
 
 def work(given: dict[str, Any]) -> None:
     """Delta runs, one after the other, for ever."""
-    settings = Settings(**given)
+    settings = Settings(**given | UNLIMITED)
     session = Session.open(settings, catalogue=core_catalogue())
     maps = session.selected()
     while True:
@@ -129,10 +131,7 @@ class Flows:
             "DUALFLOW_LEASE_SECONDS": str(settings.lease_seconds),
             "DUALFLOW_BRAKE_MINIMUM": str(settings.brake_minimum),
             "DUALFLOW_UPDATE_BRAKE_SHARE": str(settings.update_brake_share),
-            # each run begins anew with what a run asks first: fifty of them within minutes are no workload of anybody
-            "DUALFLOW_LIMIT_REQUESTS": "1000000",
-            "DUALFLOW_LIMIT_SECONDS": "100000",
-            "DUALFLOW_LIMIT_DAY": "100000000",
+            **{f"DUALFLOW_{name.upper()}": str(limit) for name, limit in UNLIMITED.items()},
         }
         self._server.wait()
 
