@@ -59,7 +59,7 @@ class LaneReads(Session):
             raise FatalError(
                 f"the state has no layout {id}",
                 code="layout_missing",
-                remedy="the state is damaged: restore it, or rebuild the links with `dualflow relink`",
+                remedy="the state is damaged: restore it, or rebuild the links with `dualflow relink --reset`",
             )
         pairs = tuple((str(name), str(type_id)) for name, type_id in row.pairs)
         return StoredLayout(row.id, row.pair, row.map, row.hash, pairs, row.secret_id)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from mappings.errors import FatalError
 from mappings.model import Map
 from tasks.sync.feeds import feed_lease
-from tasks.sync.rewound import KEPT, parted, replaced
+from tasks.sync.rewound import KEPT, parted
 from tasks.sync.session import Session
 
 RESET = "reset by `dualflow relink --reset`, and not paired anew yet"
@@ -32,19 +32,36 @@ def lanes_to_relink(
     is another one than this installation knew.
 
     Args:
-        reset: all lanes that ever ran, whatever they think of themselves.
+        reset: also all lanes that run, whatever they think of themselves; one that somebody stopped stays so.
     """
     with session.store.read() as state:
         known = {(lane.map, lane.company): lane for lane in state.lanes(session.pair)}
-    other = replaced(session.store, session.pair)
+    before = _connected_before(session)
     found: dict[str, list[str]] = {}
     for sync in maps:
         for company in session.companies_of(sync, companies):
             lane = known.get((sync.name, company))
-            wanted = bool(other) if lane is None else reset or parted(lane)
+            if lane is None:
+                wanted = (sync.name, company) in before
+            else:
+                wanted = parted(lane) or (reset and lane.state != "not_running")
             if wanted:
                 found.setdefault(sync.name, []).append(company)
     return found
+
+
+def _connected_before(session: Session) -> set[tuple[str, str]]:
+    """Maps and companies that ran while one of the two systems was another one."""
+    known = session.store.pairs()
+    ours = known[session.pair]
+    with session.store.read() as state:
+        return {
+            (lane.map, lane.company)
+            for number, theirs in known.items()
+            if (theirs[0] == ours[0]) != (theirs[1] == ours[1])
+            for lane in state.lanes(number)
+            if lane.initial != "none"
+        }
 
 
 def part(session: Session, lanes: Lanes) -> None:
@@ -54,9 +71,13 @@ def part(session: Session, lanes: Lanes) -> None:
 
     Raises:
         LeaseHeld: a run is at work in one of them; nothing was changed in that lane or after it.
-        FatalError: one of them is paused.
+        FatalError: one of them is paused; nothing was changed.
     """
     wait = session.settings.lease_seconds
+    with session.store.read() as state:
+        for lane_ in state.lanes(session.pair, sorted(lanes)):
+            if lane_.state == "paused" and lane_.company in lanes[lane_.map]:
+                raise _paused(lane_.map, lane_.company)
     for name, companies in lanes.items():
         sync = session.catalogue.get(name)
         for company in companies:
@@ -66,11 +87,7 @@ def part(session: Session, lanes: Lanes) -> None:
                 if record.updated_at is None or parted(record):
                     continue
                 if record.state == "paused":
-                    raise FatalError(
-                        f"{name!r}, company {company or '(all)'} is paused",
-                        code="paused",
-                        remedy="`dualflow stop` it first, or `dualflow resume`",
-                    )
+                    raise _paused(name, company)
                 tx.clear_inbox(session.pair, name, company)
                 tx.save_lane(
                     replace(record, state="error", reason=RESET, initial="none", resume="", rescan=False)
@@ -81,3 +98,11 @@ def part(session: Session, lanes: Lanes) -> None:
                 for cursor in tx.cursors(session.pair):
                     if (cursor.side, cursor.table) in places and cursor.feed not in KEPT:
                         tx.drop_cursor(session.pair, cursor.side, cursor.table, cursor.feed)
+
+
+def _paused(name: str, company: str) -> FatalError:
+    return FatalError(
+        f"{name!r}, company {company or '(all)'} is paused",
+        code="paused",
+        remedy="`dualflow resume` lets it go on, `dualflow stop` takes it out of service",
+    )

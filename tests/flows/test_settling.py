@@ -168,12 +168,17 @@ def test_what_came_meanwhile_can_be_forgotten(office: Office) -> None:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_rows_are_paired_anew_without_a_write_after_a_restore_that_nobody_noticed(office: Office) -> None:
+    assert office.told("stop", TERMS)["lanes"][0]["state_name"] == "Not running"
     nothing = office.told("relink")
     assert nothing["lanes"] == [] and "no map" in nothing["message"]
     office.change("fno", "as it was restored")
     office.installation.forget_writes()
-    told = office.told("relink", CUSTOMER_GROUPS, "--reset")
-    (lane,) = told["lanes"]
+    office.run("pause", LEGAL_ENTITIES)
+    refused = office.run("relink", "--reset")
+    assert refused.exit_code != OK and office.state() == "Running", "all or nothing"
+    office.run("resume", LEGAL_ENTITIES)
+    told = office.told("relink", CUSTOMER_GROUPS, TERMS, "--reset")
+    (lane,) = told["lanes"]  # a map that somebody stopped stays so
     rows = len(office.services.dump("fno", SETS["fno"]))
     assert (lane["map"], lane["counts"]["paired"], lane["counts"]["no_base"]) == (CUSTOMER_GROUPS, rows, 1)
     assert office.installation.ours() == []
