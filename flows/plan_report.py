@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from mappings.metadata import SIDE_NAMES
+from mappings.troubleshooting.catalogue import advice, advised
 from tasks.sync.planning import Plan, PlannedLane
 from tasks.transform.digests import shown_key
 
@@ -84,7 +85,7 @@ def lane_rows(lanes: Iterable[PlannedLane]) -> list[tuple[str | int, ...]]:
             lane.waiting,
             lane.parked,
             lane.out_of_scope,
-            "" if lane.verdict == "ok" else f"{lane.verdict}: {lane.message}",
+            "" if lane.verdict == "ok" else f"{lane.verdict}: {advised(lane.message)}",
         )
         for lane in lanes
     ]
@@ -93,7 +94,7 @@ def lane_rows(lanes: Iterable[PlannedLane]) -> list[tuple[str | int, ...]]:
 def finding_rows(found: Plan) -> list[tuple[str, ...]]:
     """Rows that a person should think about before the run: (map, company, row, what, what to do)."""
     rows: list[tuple[str, ...]] = [
-        (each.map, each.company, each.key, each.message, each.remedy)
+        (each.map, each.company, each.key, each.message, each.remedy or advice(each.message, each.code))
         for each in (*found.unclear, *found.parked)
     ]
     rows += [

@@ -58,7 +58,7 @@ class LaneReport:
             "map": self.map,
             "company": self.company,
             "verdict": self.verdict,
-            "message": self.message,
+            "message": advised(self.message),
             "waiting": self.waiting,
             "parked": self.parked,
             "counts": counts,

@@ -71,8 +71,8 @@ def _show(report: dict[str, Any], message: str) -> None:
     single = sum(lane["counts"].get("out_of_scope", 0) for lane in report["lanes"])
     if different:
         console().print(
-            f"{different:,} rows differ: `dualflow conflicts list` has them; choose there, or the next delta settles them by their"
-            " map's policy"
+            f"{different:,} rows differ: `dualflow conflicts list` has them; choose there, or the policy of their map decides when"
+            " they change next (`hold`: they wait for you)"
         )
     if single:
         console().print(

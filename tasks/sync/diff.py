@@ -132,8 +132,8 @@ class Merge:
         to_dataverse, to_fno: Send the unit in this direction.
         adopt: Both sides hold the same value that their bases don't know yet: move both bases, write nothing.
         conflict: Both sides changed to different values; the policy decided, or holds it.
-        hold: The part of `conflict` that waits for a person.
-        no_base: Sides differ and nobody knows what stood there before; the master decided.
+        hold: The part of `conflict` and of `no_base` that waits for a person.
+        no_base: Sides differ and nobody knows what stood there before; the master decided, or a person will.
         drift: The target of a one-way unit was changed; it is repaired by `to_dataverse`/`to_fno`.
         open: Sides differ and nothing may be written (link mode).
     """
@@ -165,6 +165,7 @@ def merge(
     empty: np.uint64,
     master: Literal["fno", "dataverse"] = "fno",
     keep_values: bool = True,
+    hold_unknown: bool = False,
     write: bool = True,
     newer: npt.NDArray[np.str_] | None = None,
 ) -> Merge:
@@ -177,6 +178,7 @@ def merge(
         empty: Digest of the empty value.
         master: Whose value wins where there is no base.
         keep_values: At a first connection an empty value of the master doesn't blank the other side.
+        hold_unknown: Where there is no base, two values wait for a person; only an empty field is filled from the other side.
         write: False pairs only: differences stay open.
         newer: Per row which side was changed last ("fno" or "dataverse"), for `newest`.
     """
@@ -228,14 +230,21 @@ def merge(
         base_by_fno = (dataverse_empty & ~fno_empty) if keep_values else np.zeros_like(no_base)
     # nor can it win where nothing that differs flows its way
     differs_to_dataverse, differs_to_fno = any_of(differ & from_fno), any_of(differ & from_dataverse)
-    base_by_fno = np.where(differs_to_dataverse & differs_to_fno, base_by_fno, differs_to_dataverse)
+    either_way = differs_to_dataverse & differs_to_fno
+    base_by_fno = np.where(either_way, base_by_fno, differs_to_dataverse)
+    if hold_unknown:
+        one_is_empty = (fno_empty | dataverse_empty) & keep_values
+        asked = no_base & either_way & ~one_is_empty
+        hold |= asked
+    else:
+        asked = np.zeros_like(no_base)
 
     # a unit goes one way at a time: where one-way pairs of both directions strayed, the rest follows at the next look
     repair_dataverse = drift & strayed_dataverse & (~strayed_fno | first)
     to_dataverse = fno_only | fno_wins | repair_dataverse
-    to_dataverse |= no_base & base_by_fno
+    to_dataverse |= no_base & base_by_fno & ~asked
     to_fno = dataverse_only | dataverse_wins | (drift & ~repair_dataverse)
-    to_fno |= no_base & ~base_by_fno
+    to_fno |= no_base & ~base_by_fno & ~asked
     open_ = np.zeros_like(no_base)
     if not write:
         open_ = to_dataverse | to_fno

@@ -203,6 +203,7 @@ class Engine(Sending):
             empty=lane.empty,
             master=mode.master,
             keep_values=lane.map.empty == "keep",
+            hold_unknown=mode.hold_unknown,
             write=mode.write,
             newer=newer(lane, [work.cases[i] for i in at], self.comparer.is_ours)
             if lane.map.conflict == "newest"

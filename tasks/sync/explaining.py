@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from mappings.metadata import SIDE_NAMES
+from mappings.troubleshooting.catalogue import advised
 from tasks.connectors.side import Row
 from tasks.state.records import ConflictRecord, HistoryEntry, LaneRecord, ParkedRow, WaitingRow
 from tasks.sync.cases import Case, Work
@@ -281,7 +282,11 @@ def _lookups(engine: Engine, work: Work, i: int) -> dict[str, str]:
 def _next(work: Work, i: int, record: LaneRecord) -> list[str]:
     """What the next sync does about the row."""
     if record.state in ("paused", "error"):
-        return [f"nothing before the map goes on; it is {record.state}: {record.reason}".rstrip(": ")]
+        why = advised(record.reason)
+        return [f"nothing before the map goes on; it is {record.state}: {why}".rstrip(": ")]
+    if record.state == "not_running":
+        start = f"`dualflow plan {record.map!r}` says what its start would do, `dualflow sync initial {record.map!r}` starts it"
+        return [f"nothing; the map is not running: {start}"]
     out = []
     for send in work.sends:
         if send.case == i:

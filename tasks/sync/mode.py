@@ -19,6 +19,7 @@ class Mode:
     Attributes:
         master: Side whose value wins a difference without a base.
         write: False: pair and report, write nothing.
+        hold_unknown: A difference without a base waits for a person instead.
     """
 
     name: str
@@ -28,11 +29,13 @@ class Mode:
     update_dataverse: bool = True
     update_fno: bool = True
     write: bool = True
+    hold_unknown: bool = False
 
     @classmethod
     def live(cls, sync: Map) -> Mode:
-        """A delta: everything that the map allows; without a base the side that the map's policy prefers wins."""
-        return cls("live", "dataverse" if sync.conflict == "dataverse" else "fno")
+        """A delta: everything that the map allows; without a base the side that the map's policy prefers wins, or nobody."""
+        master: Literal["fno", "dataverse"] = "dataverse" if sync.conflict == "dataverse" else "fno"
+        return cls("live", master, hold_unknown=sync.conflict == "hold")
 
     @classmethod
     def initial(cls, sync: Map, name: str | None, master: Literal["fno", "dataverse"]) -> Mode:

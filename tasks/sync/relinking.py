@@ -41,11 +41,11 @@ def lanes_to_relink(
     for sync in maps:
         for company in session.companies_of(sync, companies):
             lane = known.get((sync.name, company))
-            if lane is None:
-                wanted = (sync.name, company) in before
-            else:
-                wanted = parted(lane) or (reset and lane.state != "not_running")
-            if wanted:
+            if (
+                (sync.name, company) in before
+                if lane is None
+                else parted(lane) or (reset and lane.state != "not_running")
+            ):
                 found.setdefault(sync.name, []).append(company)
     return found
 

@@ -213,6 +213,27 @@ CELLS: list[tuple[str, set[str], dict[str, Any]]] = [
     ),
     ("no base, one-way", {"no_base", "to_dataverse"}, {"now": (11, 12), "base": (0, 0), "way": TO_DATAVERSE}),
     ("no base, one-way to F&O", {"no_base", "to_fno"}, {"now": (11, 12), "base": (0, 0), "way": TO_FNO}),
+    # no base, and a person is to be asked
+    (
+        "no base, asked",
+        {"no_base", "hold"},
+        {"now": (11, 12), "base": (0, 0), "policy": "hold", "hold_unknown": True},
+    ),
+    (
+        "no base, asked, an empty field is filled",
+        {"no_base", "to_fno"},
+        {"now": (7, 12), "base": (0, 0), "policy": "hold", "hold_unknown": True},
+    ),
+    (
+        "no base, asked, emptiness is a value",
+        {"no_base", "hold"},
+        {"now": (7, 12), "base": (0, 0), "policy": "hold", "hold_unknown": True, "keep_values": False},
+    ),
+    (
+        "no base, one-way: nobody is asked",
+        {"no_base", "to_dataverse"},
+        {"now": (11, 12), "base": (0, 0), "policy": "hold", "hold_unknown": True, "way": TO_DATAVERSE},
+    ),
     # link mode
     ("link mode, equal", {"adopt"}, {"now": (11, 11), "base": (0, 0), "write": False}),
     ("link mode, different", {"no_base", "open"}, {"now": (11, 12), "base": (0, 0), "write": False}),
@@ -306,6 +327,7 @@ def merges(draw: st.DrawFn) -> dict[str, Any]:
         "newer": np.array([draw(st.sampled_from(["fno", "dataverse"])) for _ in range(rows)], dtype=np.str_),
         "master": draw(st.sampled_from(["fno", "dataverse"])),
         "keep_values": draw(st.booleans()),
+        "hold_unknown": draw(st.booleans()),
         "write": draw(st.booleans()),
     }
 
@@ -404,10 +426,16 @@ def moved(given_: dict[str, Any], found: Merge) -> dict[str, Any]:
     }
 
 
+def unattended(given_: dict[str, Any]) -> dict[str, Any]:
+    """Nothing waits for a person."""
+    policy = "fno" if given_["policy"] == "hold" else given_["policy"]
+    return {**given_, "write": True, "policy": policy, "hold_unknown": False}
+
+
 @given(merges())
 def test_merging_comes_to_rest(given_: dict[str, Any]) -> None:
     """Sides, directions and units of any kind: after at most three rounds there is nothing left to write."""
-    now = {**given_, "write": True, "policy": "fno" if given_["policy"] == "hold" else given_["policy"]}
+    now = unattended(given_)
     for _ in range(3):
         now = moved(now, run(now))
     found = run(now)
@@ -418,7 +446,7 @@ def test_merging_comes_to_rest(given_: dict[str, Any]) -> None:
 def test_units_of_one_direction_rest_after_one_merge(given_: dict[str, Any]) -> None:
     way: Directions = given_["directions"]
     alike = way.pair_to_dataverse[way.unit_of], way.pair_to_fno[way.unit_of]
-    now = {**given_, "write": True, "policy": "fno" if given_["policy"] == "hold" else given_["policy"]}
+    now = unattended(given_)
     now["directions"] = Directions(
         way.unit_of, way.units, *(np.asarray(flows, dtype=bool) for flows in alike)
     )

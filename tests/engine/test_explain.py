@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mappings.errors import FatalError
-from tasks.sync.control import lanes_of, pause
+from tasks.sync.control import lanes_of, pause, stop
 from tasks.sync.explaining import STANDINGS, Story, explain
 from tests.engine.trade import Trade, customers_map
 
@@ -178,6 +178,22 @@ def test_a_row_that_is_gone() -> None:
     assert (story.standing, story.next) == ("gone", ["delete in Dataverse"])
     w.sync("Customers")
     assert told(w, "C1").standing == "gone"
+
+
+@pytest.mark.parametrize("ever", [True, False], ids=["stopped", "never started"])
+def test_a_map_that_is_not_running_says_how_to_start_it(ever: bool) -> None:
+    w = Trade()
+    w.customer("C1", Name="Contoso")
+    if ever:
+        w.connect()
+        stop(w.store, w.catalogue, lanes_of(w.store, w.session.pair, w.catalogue, ["Customers"]))
+        w.customer("C2", Name="Fabrikam")
+    story = told(w, "C2" if ever else "C1")
+    (line,) = story.next
+    assert story.standing == "new"
+    assert (
+        line.startswith("nothing; the map is not running") and "`dualflow sync initial 'Customers'`" in line
+    )
 
 
 def test_a_paused_map_says_so() -> None:

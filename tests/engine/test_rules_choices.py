@@ -71,6 +71,29 @@ def test_each_unit_has_its_own_choice() -> None:
     assert w.conflicts(status="open") == []
 
 
+@pytest.mark.parametrize("edited", ["fno", "dataverse"])
+def test_what_already_differed_when_rows_were_paired_waits_for_a_person_too(edited: Side) -> None:
+    """As after a database was restored: rows are paired anew, and one of them is edited in another field."""
+    w = Trade(customers_map(conflict="hold"))
+    row = w.customer("C1", Name="F&O", Amount="1.00")
+    contact = w.contact("C1", Name="Dataverse", Amount="1.00")
+    w.connect("Customers", mode="link")
+    if edited == "fno":
+        w.change(row, Amount="2.00")
+    else:
+        w.change(contact, new_amount="2.00")
+    w.writes()
+    w.sync("Customers")
+    w.sync("Customers")
+    assert names(row, contact) == ("F&O", "Dataverse")
+    assert [set(values) for _, _, values in w.writes()] == [{"new_amount"} if edited == "fno" else {"Amount"}]
+    assert set(open_(w)) == {"Name"}
+    choose(w, "dataverse")
+    w.sync("Customers")
+    assert names(row, contact) == ("Dataverse", "Dataverse")
+    assert w.conflicts(status="open") == []
+
+
 @pytest.mark.parametrize("moved", ["fno", "dataverse"])
 def test_a_choice_about_other_values_is_void_and_the_conflict_is_shown_again(moved: Side) -> None:
     w, row, contact = held()

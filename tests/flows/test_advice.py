@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from flows.commands.output import explain
+from flows.plan_report import lane_rows as plan_rows
 from flows.reconciliation import lane_rows
 from flows.report import LaneReport, Report
 from flows.states import states
 from mappings.errors import RetriableError
 from mappings.troubleshooting.catalogue import advice, advised, recognize
 from tasks.state.records import LaneRecord
+from tasks.sync.planning import PlannedLane
 from tasks.sync.reconcile import Compared
 from tasks.sync.status import status
 from tests.engine.trade import Trade
@@ -27,6 +29,15 @@ def in_a_report(said: str) -> str:
     return Report("delta_sync", 1, {("Customers", "usmf"): lane}).markdown()
 
 
+def in_its_json(said: str) -> str:
+    """As `dualflow sync` and `dualflow relink` show it."""
+    return str(LaneReport("Customers", "usmf", "failed", said).as_json()["message"])
+
+
+def in_a_plan(said: str) -> str:
+    return str(plan_rows([PlannedLane("Customers", "usmf", verdict="failed", message=said)])[0][-1])
+
+
 def in_the_states(said: str) -> str:
     lane = LaneRecord(1, "Customers", "usmf", "error", reason=said)
     return str(states([lane])[0]["why"])
@@ -36,7 +47,7 @@ def in_a_comparison(said: str) -> str:
     return str(lane_rows([Compared("Customers", "usmf", message=said)])[0][-1])
 
 
-@pytest.mark.parametrize("place", [in_a_report, in_the_states, in_a_comparison])
+@pytest.mark.parametrize("place", [in_a_report, in_its_json, in_a_plan, in_the_states, in_a_comparison])
 def test_errors_of_services_are_shown_with_what_to_do(place: Callable[[str], str]) -> None:
     known = recognize(SAID)
     assert known is not None and known.advice
