@@ -13,6 +13,7 @@ from flows.runner import sync_flow
 from flows.turn import turn
 from flows.watch import Watch
 from tasks.state.leases import LeaseHeld
+from tasks.sync.rewound import refuse_strangers
 from tasks.sync.session import shared_session
 
 PATIENCE = 600.0
@@ -42,6 +43,7 @@ def delta_sync(
     """
     session = shared_session()
     chosen = session.selected(maps, areas=areas, solutions=solutions, related=related)
+    refuse_strangers(session.store, session.pair)
     watch = Watch(session, chosen, companies)
     watch.warm_up(remembering=linger > 0)
     parameters = {

@@ -127,6 +127,8 @@ class Switches:
     fno_tenant: str = ""
     """Id of the tenant that F&O belongs to; "" is the sandbox's own, whose tokens it takes."""
     dataverse_tenant: str = ""
+    dataverse_organization: str = ""
+    """Id of the organization that Dataverse says it is, as a copy has one of its own; "" is that of its row."""
     fno_registered: bool = True
     """False: the application is not among F&O's registered ones, so it answers 401."""
     fno_user_enabled: bool = True

@@ -151,35 +151,55 @@ class Parts:
         *,
         create: bool,
     ) -> bool:
-        """Bind the lookups of one row; False when the whole row has to wait."""
-        lane = self._lane
+        """Bind the lookups of one row; False when the whole row has to wait.
+
+        What shares a unit with a lookup that waits is taken out of `pairs` too, and of the body of a new row: an amount without its
+        currency would be one of another currency.
+        """
+        lane, before = self._lane, pairs.copy()
         for column in columns:
             parent = bound[column][place]
-            if parent is None and create:
-                continue  # a new row simply doesn't name it
-            own = self._lookups.pairs_of(column)
-            if not pairs[own].any():
+            if not isinstance(parent, MissingParent) or not pairs[self._lookups.pairs_of(column)].any():
                 continue
-            if isinstance(parent, MissingParent):
-                if create and self._skip[column]:
-                    lane.counts.count(out_of_scope=1)
-                    return False
-                whole = create and self._wait[column]
-                if parent.gone:
-                    # its link would wake who waits for it, over and over
-                    self._notes.park_parent_gone(work, i, self._units_of_column[column], parent)
-                else:
-                    self._notes.wait(work, i, self._units_of_column[column], parent, whole=whole)
-                if whole:
-                    return False
-                pairs[own] = False
-                # the unit stays together: what shares it waits with it
-                pairs &= lane.directions.unit_of != self._units_of_column[column]
-            elif parent is not None:
+            if create and self._skip[column]:
+                lane.counts.count(out_of_scope=1)
+                return False
+            whole = create and self._wait[column]
+            if parent.gone:
+                # its link would wake who waits for it, over and over
+                self._notes.park_parent_gone(work, i, self._units_of_column[column], parent)
+            else:
+                self._notes.wait(work, i, self._units_of_column[column], parent, whole=whole)
+            if whole:
+                return False
+            pairs &= lane.directions.unit_of != self._units_of_column[column]
+        for column in columns:
+            parent = bound[column][place]
+            if isinstance(parent, MissingParent) or not pairs[self._lookups.pairs_of(column)].any():
+                continue
+            if parent is not None:
                 self._refer(body, column, parent)
-            elif not create:
+            elif not create:  # a new row simply doesn't name it
                 body[self._references[column][0].name] = None
+        if create:
+            self._leave_out(body, before & ~pairs, pairs, "dataverse")
         return True
+
+    def _leave_out(self, body: dict[str, Any], left: Flags, pairs: Flags, towards: SideName) -> None:
+        """Take field pairs that have to wait out of the body of a new row, unless others that go fill the same field."""
+        layout = self._lane.layout
+        constants = layout.constants_to_dataverse if towards == "dataverse" else layout.constants_to_fno
+
+        def fields(of: Flags) -> set[str]:
+            plans = [layout.pairs[p] for p in np.flatnonzero(of)]
+            if towards == "fno":
+                return {plan.fno.name for plan in plans}
+            return {plan.dataverse.name for plan in plans if plan.lookup is None}
+
+        for name in fields(left) - fields(pairs):
+            body.pop(name, None)
+            if name in constants:
+                body[name] = constants[name]
 
     def _parents_in_fno(
         self,
@@ -192,7 +212,7 @@ class Parts:
         create: bool,
     ) -> bool:
         """Take out of an F&O write what names a parent that F&O doesn't have; False when the row has to wait."""
-        lane, parents = self._lane, work.comparison.parents
+        lane, parents, before = self._lane, work.comparison.parents, pairs.copy()
         for column in columns:
             own = self._lookups.pairs_of(column)
             if not pairs[own].any() or parents.in_fno[column][i]:
@@ -207,10 +227,8 @@ class Parts:
             if create and self._wait[column]:
                 return False
             pairs &= lane.directions.unit_of != self._units_of_column[column]
-            for index in own:
-                name = lane.layout.pairs[index].pair.fno
-                if name is not None:
-                    body.pop(name, None)
+        if create:
+            self._leave_out(body, before & ~pairs, pairs, "fno")
         return True
 
 

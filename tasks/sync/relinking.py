@@ -32,33 +32,33 @@ def lanes_to_relink(
     is another one than this installation knew.
 
     Args:
-        reset: also all lanes that run, whatever they think of themselves; one that somebody stopped stays so.
+        reset: also all lanes that run, whatever they think of themselves (one that somebody stopped stays so), and those that never
+            ran where both systems are others: two copies, or two that have nothing to do with the former ones, nobody can tell.
     """
     with session.store.read() as state:
         known = {(lane.map, lane.company): lane for lane in state.lanes(session.pair)}
-    before = _connected_before(session)
+    before = _connected_before(session, both=reset)
     found: dict[str, list[str]] = {}
     for sync in maps:
         for company in session.companies_of(sync, companies):
             lane = known.get((sync.name, company))
-            if (
-                (sync.name, company) in before
-                if lane is None
-                else parted(lane) or (reset and lane.state != "not_running")
-            ):
+            wanted = (sync.name, company) in before
+            if lane is not None:
+                wanted = parted(lane) or (reset and lane.state != "not_running")
+            if wanted:
                 found.setdefault(sync.name, []).append(company)
     return found
 
 
-def _connected_before(session: Session) -> set[tuple[str, str]]:
-    """Maps and companies that ran while one of the two systems was another one."""
+def _connected_before(session: Session, *, both: bool) -> set[tuple[str, str]]:
+    """Maps and companies that ran while one of the two systems was another one; with `both`, also while both were."""
     known = session.store.pairs()
     ours = known[session.pair]
     with session.store.read() as state:
         return {
             (lane.map, lane.company)
             for number, theirs in known.items()
-            if (theirs[0] == ours[0]) != (theirs[1] == ours[1])
+            if theirs != ours and (both or theirs[0] == ours[0] or theirs[1] == ours[1])
             for lane in state.lanes(number)
             if lane.initial != "none"
         }

@@ -124,12 +124,28 @@ def refuse_replaced(store: Store, pair: int, lane: LaneRecord, mode: str | None)
         FatalError: it may not.
     """
     if lane.updated_at is None and mode is None and (other := replaced(store, pair)):
-        raise FatalError(
-            f"{other}: restored or copied, it has rows that belong to ours already",
-            code="replaced",
-            remedy="`dualflow relink`, or `dualflow sync initial --mode link`, pairs rows by their keys, without writing to"
-            " either; any other --mode connects them as new",
-        )
+        raise _replaced(other)
+
+
+def refuse_strangers(store: Store, pair: int) -> None:
+    """May a delta run? With nothing connected it does nothing, and would do so in silence where a system was replaced.
+
+    Raises:
+        FatalError: one of the two systems is another one than before, and nothing was connected since.
+    """
+    with store.read() as state:
+        connected = any(lane.initial != "none" for lane in state.lanes(pair))
+    if not connected and (other := replaced(store, pair)):
+        raise _replaced(other)
+
+
+def _replaced(other: str) -> FatalError:
+    return FatalError(
+        f"{other}: restored or copied, it has rows that belong to ours already",
+        code="replaced",
+        remedy="`dualflow relink`, or `dualflow sync initial --mode link`, pairs rows by their keys, without writing to"
+        " either; any other --mode connects them as new",
+    )
 
 
 def parted(lane: LaneRecord) -> bool:

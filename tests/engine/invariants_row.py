@@ -204,8 +204,17 @@ class One:
         """A side's last word about a field, if it stands."""
         return next((e for e in reversed(self.standing(side)) if name in e.values), None)
 
-    def _withdrawn(self, side: Side, name: str) -> Edit | None:
-        return next((e for e in reversed(self.edits) if e.side == side and name in e.values), None)
+    def _withdrawn(self, side: Side, name: str) -> list[Edit]:
+        """What a side said last about a field before each of its deletes: the other side may hold any of them."""
+        out: list[Edit] = []
+        said: Edit | None = None
+        for edit in self.edits:
+            if edit.side == side and edit.kind == "delete":
+                out += [said] if said is not None else []
+                said = None
+            elif edit.side == side and name in edit.values:
+                said = edit
+        return out
 
     def names(self, record: Conflict, each: Field) -> bool:
         """Is this record about a value of this field?"""
@@ -260,13 +269,13 @@ class One:
         last = {side: self.last(side, name) for side in SIDES}
         words = [edit.values[name] for edit in last.values() if edit is not None]
         # a value that its own side's delete withdrew may have travelled before
-        back = [self._withdrawn(side, name) for side in SIDES if last[side] is None]
+        back = [edit for side in SIDES if last[side] is None for edit in self._withdrawn(side, name)]
         # before a first connection, what stood there from the start is withdrawn with its row as well
         start = not self.rules.connected and any(
             last[side] is None and self.start[side] is not None for side in SIDES
         )
-        if any(back) or start:
-            words += [edit.values[name] for edit in back if edit is not None]
+        if back or start:
+            words += [edit.values[name] for edit in back]
             words += starts
         if each.group and any(
             other.group == each.group and other.name in edit.values

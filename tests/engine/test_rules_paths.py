@@ -9,6 +9,7 @@ import pytest
 from mappings.errors import FatalError
 from tasks.sync.verify import verify
 from tests.engine.shop import Shop, a_map, dataverse_table, fno_table, points_at
+from tests.engine.trade import Trade, customers_map, groups_map
 
 # several columns, several tables
 
@@ -326,3 +327,42 @@ def test_a_key_without_optional_parts_waits_for_all_of_them() -> None:
     shop.in_dataverse("settings", item="B", color="blue", days="5")
     shop.connect()
     assert shop.rows("Settings") == []
+
+
+@pytest.mark.parametrize("side", ["fno", "dataverse"])
+def test_what_shares_a_unit_with_a_missing_parent_waits_with_it(side: str) -> None:
+    """An amount that stood there without its currency would be an amount of another one."""
+    unit = {"credit": ["new_amount", "new_group.new_groupid_", "new_invoice.new_account"]}
+    w = Trade(maps=[groups_map(), customers_map(groups=unit)])
+    w.customer("C0")
+    w.connect("Customers")
+    invoice = w.in_dataverse("C0")
+    assert invoice is not None
+    if side == "fno":
+        w.group("G9")
+        w.customer("C1", Amount="7.00", GroupId="G9", InvoiceAccount="C0", Name="one")
+    else:
+        group = w.dataverse_group("G9")
+        w.contact("C1", Amount="7.00", Group=group.id, Invoice=invoice.id, Name="one")
+    w.sync("Customers")
+    assert [each.parent_table for each in w.waiting()] == ["new_groups"]
+    row, contact = w.in_fno("C1"), w.in_dataverse("C1")
+    assert (
+        row is not None and contact is not None and row.values["Name"] == contact.values["new_name"] == "one"
+    )
+    waits = contact.values if side == "fno" else row.values
+    named = (
+        ("new_amount", "new_group", "new_invoice")
+        if side == "fno"
+        else ("Amount", "GroupId", "InvoiceAccount")
+    )
+    assert {waits.get(name) or None for name in named} <= {None, "0", 0}
+    w.connect("Groups")
+    w.sync("Customers")
+    assert (row.values["GroupId"], row.values["InvoiceAccount"], float(row.values["Amount"])) == (
+        "G9",
+        "C0",
+        7,
+    )
+    assert (contact.values["new_invoice"], float(contact.values["new_amount"])) == (invoice.id, 7)
+    assert w.waiting() == [] and w.conflicts() == []

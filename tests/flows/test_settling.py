@@ -191,3 +191,25 @@ def test_rows_are_paired_anew_without_a_write_after_a_restore_that_nobody_notice
     office.change("fno", "and live again")
     office.installation.settle()
     assert office.values() == ("and live again", "and live again")
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_copy_that_took_the_place_of_dataverse_is_paired_before_anything_is_written(office: Office) -> None:
+    office.change("dataverse", "in the copy")
+    office.services.switch(dataverse_organization="aaaaaaaa-0000-4000-8000-00000000c09e")
+    office.installation.forget_writes()
+    for command in (["sync", "delta"], ["sync", "initial", CUSTOMER_GROUPS]):
+        refused = office.run(*command)
+        said = f"{' '.join(refused.output.split())} {refused.exception!r}"
+        assert refused.exit_code != OK and "another organization" in said
+    lanes = office.told("relink")["lanes"]
+    assert {lane["map"]: lane["verdict"] for lane in lanes} == dict.fromkeys(
+        (LEGAL_ENTITIES, TERMS, CUSTOMER_GROUPS), "ok"
+    )
+    assert office.installation.ours() == []
+    assert office.values() == ("Wholesale", "in the copy")
+    assert office.told("relink")["lanes"] == [], "once is enough"
+    (found,) = office.told("conflicts", "list")["conflicts"]
+    office.run("conflicts", "resolve", str(found["id"]), "--dataverse")
+    office.run("sync", "delta")
+    assert office.values() == ("in the copy", "in the copy")

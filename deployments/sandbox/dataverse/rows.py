@@ -313,7 +313,8 @@ class Rows:
 
     @property
     def organization_id(self) -> str | None:
-        return next(iter(self.store.dataverse("organizations").rows), None)
+        own = next(iter(self.store.dataverse("organizations").rows), None)
+        return self.switches.dataverse_organization or own
 
     # once
 
