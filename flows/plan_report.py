@@ -26,8 +26,12 @@ LANE_COLUMNS = (
     "waiting",
     "parked",
     "out of scope",
+    "requests to DV",
+    "requests to F&O",
     "note",
 )
+COST_COLUMNS = ("system", "reads", "writes", "rows written", "free in 5 min", "free today", "held up")
+PAIRING_COLUMNS = ("map", "company", "row", "paired by")
 ROWS = 1000
 """Rows of each table in the HTML page; the JSON has them all."""
 
@@ -52,8 +56,55 @@ def summary(found: Plan) -> str:
         ", ".join(f"{number:,} {_KINDS[kind]}" for kind, number in rows.items() if number)
         or "nothing to write"
     )
-    requests = " and ".join(f"{number:,} to {SIDE_NAMES[side]}" for side, number in found.requests.items())
-    return f"{len(found.lanes)} lanes: {said}; requests: about {requests}"
+    requests = " and ".join(f"{each.requests:,} to {SIDE_NAMES[each.side]}" for each in found.costs)
+    asked = f"; about {span(found.duration)}, and requests: {requests}" if found.costs else ""
+    return f"{len(found.lanes)} lanes: {said}{asked}"
+
+
+def basis(found: Plan) -> str:
+    """What the time in the summary rests on."""
+    writes = (
+        f"writes at the {found.pace.rows_a_second:,.0f} rows a second of run {found.pace.run}"
+        if found.pace.run is not None
+        else f"writes at {found.pace.rows_a_second:,.0f} rows a second, which is assumed: no run of this installation tells yet"
+    )
+    held = [each for each in found.costs if each.held_up]
+    limits = "".join(
+        f"; our share of {SIDE_NAMES[each.side]}'s limits holds the run up for {span(each.held_up)} at least"
+        for each in held
+    )
+    return f"Time: reads as they took just now, {writes}{limits}."
+
+
+def span(seconds: float) -> str:
+    """So many seconds as people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 60 / 24:.1f} days"
+
+
+def cost_rows(found: Plan) -> list[tuple[str | int, ...]]:
+    """Rows for `COST_COLUMNS`."""
+    return [
+        (
+            SIDE_NAMES[each.side],
+            each.reads,
+            each.writes,
+            each.rows,
+            each.free,
+            each.free_today,
+            span(each.held_up) if each.held_up else "",
+        )
+        for each in found.costs
+    ]
+
+
+def pairing_rows(found: Plan) -> list[tuple[str, ...]]:
+    """Rows for `PAIRING_COLUMNS`."""
+    return [(each.map, each.company, each.key, ", ".join(each.columns)) for each in found.pairings]
 
 
 _KINDS = {
@@ -85,6 +136,8 @@ def lane_rows(lanes: Iterable[PlannedLane]) -> list[tuple[str | int, ...]]:
             lane.waiting,
             lane.parked,
             lane.out_of_scope,
+            lane.requests_dataverse,
+            lane.requests_fno,
             "" if lane.verdict == "ok" else f"{lane.verdict}: {advised(lane.message)}",
         )
         for lane in lanes
@@ -96,6 +149,26 @@ def finding_rows(found: Plan) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [
         (each.map, each.company, each.key, each.message, each.remedy or advice(each.message, each.code))
         for each in (*found.unclear, *found.parked)
+    ]
+    rows += [
+        (
+            each.map,
+            each.company,
+            each.key,
+            f"would be made in Dataverse, where rows without a key hold the same in {', '.join(each.columns)}: maybe twice",
+            "give the row that is meant its key in Dataverse, or delete the others, before the run",
+        )
+        for each in found.lookalikes
+    ]
+    rows += [
+        (
+            each.map,
+            "",
+            each.key or each.row,
+            f"this row of {each.table} names no company, so nothing is done about it",
+            "give it its company in Dataverse, or leave it alone if it is nobody's",
+        )
+        for each in found.ownerless
     ]
     rows += [
         (
@@ -137,8 +210,11 @@ def html(found: Plan) -> str:
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Plan</title><style>{_STYLE}</style>",
         f"<h1>What the {'initial sync' if found.what == 'initial' else 'delta sync'} would do</h1>",
         f"<p class=sum>{escape(summary(found))}. Nothing was written.</p>",
+        f"<p class=more>{escape(basis(found))}</p>",
+        _table("Requests", COST_COLUMNS, cost_rows(found)),
         _table("Maps", LANE_COLUMNS, lane_rows(found.lanes)),
         _table("To think about first", ("map", "company", "row", "what", "what to do"), finding_rows(found)),
+        _table("Paired without a key or a company", PAIRING_COLUMNS, pairing_rows(found)),
         _table("Writes", ("map", "company", "side", "what", "key", "fields"), writes, found.total_writes),
     ]
     return "\n".join(parts)

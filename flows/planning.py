@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.states import Completed
 
 from flows.initial_sync import Mode
-from flows.plan_report import LANE_COLUMNS, finding_rows, lane_rows, summary
+from flows.plan_report import LANE_COLUMNS, basis, finding_rows, lane_rows, summary
 from flows.runner import sync_flow
 from tasks.sync.planning import plan as rehearse
 from tasks.sync.session import shared_session
@@ -45,7 +45,9 @@ def plan(
         session, chosen, companies, what=what, mode=None if mode == "automatic" else mode, listed=0
     )
     rows = [dict(zip(LANE_COLUMNS, row, strict=True)) for row in lane_rows(found.lanes)]
-    create_table_artifact(rows or [{"map": "nothing to do"}], key="plan", description=summary(found))
+    create_table_artifact(
+        rows or [{"map": "nothing to do"}], key="plan", description=f"{summary(found)}. {basis(found)}"
+    )
     columns = ("map", "company", "row", "what", "what to do")
     findings = [dict(zip(columns, row, strict=True)) for row in finding_rows(found)[:FINDINGS]]
     if findings:

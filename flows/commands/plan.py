@@ -64,7 +64,13 @@ def plan(
             table("To think about first", columns, findings[:SHOWN])
             if len(findings) > SHOWN:
                 console().print(f"and {len(findings) - SHOWN:,} more: --json or --html")
-        console().print(f"{plan_report.summary(found)}. Nothing was written.")
+        pairings = plan_report.pairing_rows(found)
+        if pairings:
+            table("Paired without a key or a company", plan_report.PAIRING_COLUMNS, pairings[:SHOWN])
+            if len(pairings) > SHOWN:
+                console().print(f"and {len(pairings) - SHOWN:,} more: --json or --html")
+        table("Requests", plan_report.COST_COLUMNS, plan_report.cost_rows(found))
+        console().print(f"{plan_report.summary(found)}. Nothing was written. {plan_report.basis(found)}")
 
     emit(found.to_json(), as_json, show)
     if found.findings:

@@ -102,11 +102,12 @@ class ConflictReads(Session):
         *,
         key: str | None = None,
         run: int | None = None,
+        action: str | None = None,
         limit: int | None = None,
     ) -> list[HistoryEntry]:
         """What was done, newest first."""
         query = select(*(history.c[name] for name in _HISTORY)).where(
-            _of(history, pair, map=map, company=company, key=key, run=run)
+            _of(history, pair, map=map, company=company, key=key, run=run, action=action)
         )
         rows = self._connection.execute(query.order_by(history.c.id.desc()).limit(limit))
         return [HistoryEntry(*row) for row in rows]

@@ -314,7 +314,8 @@ class HistoryEntry:
     """What was done to a row: names of fields, never values.
 
     Attributes:
-        action: create | update | delete | pair | detach.
+        action: create | update | delete | pair (by other columns than its key: these are the fields) | lookalike (made, although
+            several rows without a key hold the same in these fields).
         side: the side written.
     """
 

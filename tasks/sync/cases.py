@@ -40,6 +40,9 @@ class Case:
         moved: Sides where the row stands under another identity than the link remembers: deleted, and made again.
         rival: Name of another row of the same side that has this row's key, and was there first.
         claims: How many rows of the other side claim this row's key, where several do.
+        claimants: Names of some of them.
+        paired_by: Dataverse columns that paired the row: those of a match rule, or the company's, where its row named none.
+        alike_by: Columns of a match rule by which rows of the other side look like this one, but not one alone.
         elsewhere: Another case of the batch is about this very row, or another map that shares it.
         claimed: Map and key of the row of another map that has the Dataverse row.
         abroad: Id of another company that the paired Dataverse row names by now.
@@ -62,6 +65,9 @@ class Case:
     moved: set[SideName] = field(default_factory=set)
     rival: str = ""
     claims: int = 0
+    claimants: tuple[str, ...] = ()
+    paired_by: tuple[str, ...] = ()
+    alike_by: tuple[str, ...] = ()
     taken: str = ""
     elsewhere: bool = False
     claimed: tuple[str, str] | None = None
@@ -74,7 +80,8 @@ class Case:
 
     def search_again(self) -> None:
         """Forget what a search by key found: the row is about to be read again."""
-        self.searched, self.claims, self.taken, self.claimed, self.abroad = False, 0, "", None, ""
+        self.searched, self.claims, self.claimants = False, 0, ()
+        self.taken, self.claimed, self.abroad = "", None, ""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from tasks.connectors.side import Row
 from tasks.state.records import Link
-from tasks.sync.cases import Case, Work, fno_row_id, relink
+from tasks.sync.cases import Case, Work, fno_name, fno_row_id, relink
 from tasks.sync.claims import Claims
 from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision
@@ -17,6 +17,9 @@ from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.sends import Sends
 from tasks.transform.canonical import canonical_fno
 from tasks.transform.digests import key_text
+
+NAMED = 5
+"""Rows that are named where several have one key."""
 
 
 class Counterparts:
@@ -124,6 +127,9 @@ class Counterparts:
                 found = True
             elif rows:
                 work.cases[i].claims = len(rows)
+                work.cases[i].claimants = tuple(
+                    fno_name(lane.map.fno.key, lane.fno_address(row)) for row in rows[:NAMED]
+                )
                 found = True
         return found
 
@@ -165,9 +171,12 @@ class Counterparts:
             if len(free) == 1:
                 relink(case, free[0], id_column)
                 case.stamp = self._is_blank(free[0])
+                if case.stamp:
+                    case.paired_by = (str(lane.map.dataverse.company),)
                 found = True
             elif len(free) > 1:
                 case.claims = len(free)
+                case.claimants = tuple(str(row[id_column]) for row in free[:NAMED])
                 found = True
             elif rows:
                 case.taken = "/".join(linked[str(rows[0][id_column])].key_text or ()) or "another row"

@@ -120,6 +120,12 @@ class Engine(Sending):
             at[decision].append(i)
         self._merge(work, sorted(at[Decision.MERGE] + at[Decision.PAIR] + at[Decision.EQUAL]), comparison)
         creates = at[Decision.CREATE_DATAVERSE]
+        for i in creates:
+            if columns := work.cases[i].alike_by:
+                self.notes.told(work, i, "lookalike", "dataverse", columns)
+        for i in at[Decision.PAIR]:
+            if columns := work.cases[i].paired_by:
+                self.notes.told(work, i, "pair", "dataverse", columns)
         if creates:
             self.sends.creates_to_dataverse(work, creates, chosen_ids(work.cases, creates))
         if at[Decision.CREATE_FNO]:
@@ -163,7 +169,7 @@ class Engine(Sending):
             self.notes.park_claimed(work, i, *case.claimed)
             return
         if case.claims:
-            self.notes.park_ambiguous(work, i, case.claims)
+            self.notes.park_ambiguous(work, i, case)
             return
         if case.abroad:
             self.notes.park_abroad(work, i, case.abroad)

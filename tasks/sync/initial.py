@@ -245,9 +245,16 @@ class InitialSync:
             case = Case(link=link, fno=row, key=key, searched=True)
             hits = [hit for hit in hits if key not in anyone or hit.verdict != "blank"]
             free = [hit for hit in hits if hit.row not in linked_already]
-            hit = one_of(free) or by_match.get(id(row))
+            hit, match = one_of(free), by_match.get(id(row))
+            if hit is None and match is not None:
+                hit = match.hit
+                case.paired_by, case.alike_by = (
+                    (match.columns, ()) if hit is not None else ((), match.columns)
+                )
             if hit is not None:
                 case.stamp = hit.verdict == "blank" or hit.key is None
+                if hit.verdict == "blank" and not case.paired_by:
+                    case.paired_by = (str(lane.map.dataverse.company),)
                 to_read.append((case, hit.row))
                 claimed.append(hit.row)
             elif hits:

@@ -266,13 +266,16 @@ class Listing:
             else "set its company back in Dataverse, or delete the row in F&O that it belongs to",
         )
 
-    def park_ambiguous(self, work: Work, i: int, hits: int) -> None:
-        """Several Dataverse rows claim one key."""
+    def park_ambiguous(self, work: Work, i: int, case: Case) -> None:
+        """Several rows of the other side claim one key."""
+        side = SIDE_NAMES["dataverse" if case.fno is not None else "fno"]
+        more = case.claims - len(case.claimants)
+        names = ", ".join(case.claimants) + (f" and {more} more" if more > 0 else "")
         self.park(
             work,
             i,
             "ambiguous",
-            f"{self._about(work, i)}: {hits} rows of Dataverse have this key",
+            f"{self._about(work, i)}: {case.claims} rows of {side} have this key ({names})",
             "merge or rekey them, so that one is left",
             kind="duplicate",
         )

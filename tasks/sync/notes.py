@@ -183,8 +183,12 @@ class Notes(Listing):
 
     def history(self, work: Work, i: int, action: str, side: str, pairs: Flags | None) -> None:
         """Which fields of a row changed on which side; names only, never values."""
-        lane = self._lane
         fields = [] if pairs is None else [self._pair_ids[int(p)] for p in np.flatnonzero(pairs)]
+        self.told(work, i, action, side, fields)
+
+    def told(self, work: Work, i: int, action: str, side: str, fields: Sequence[str]) -> None:
+        """Something that happened to a row, and the fields that it was about."""
+        lane = self._lane
         work.history.append(
             HistoryEntry(
                 pair=lane.pair,

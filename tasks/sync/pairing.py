@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tasks.connectors.side import Row
 from tasks.state.records import Link, Sighting
 from tasks.sync.cases import fno_name, fno_row_id
 from tasks.sync.engine import Engine
 from tasks.transform.matching import match_texts
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a match rule says of a row.
+
+    Attributes:
+        columns: of the rule.
+        hit: the counterpart; None where several rows of one of the sides have these values.
+    """
+
+    columns: tuple[str, ...]
+    hit: Sighting | None = None
 
 
 class Pairing:
@@ -38,10 +52,10 @@ class Pairing:
             if found is not None and lane.fno_address(found) != lane.fno_address(row)
         }
 
-    def by_match(self, rows: Sequence[Row]) -> dict[int, Sighting]:
-        """Counterparts by the map's match rules: only where one row of each side has these values."""
+    def by_match(self, rows: Sequence[Row]) -> dict[int, Match]:
+        """What the map's match rules say of rows: by object id; a counterpart only where one row of each side has these values."""
         lane = self._lane
-        out: dict[int, Sighting] = {}
+        out: dict[int, Match] = {}
         if not rows:
             return out
         texts = self._engine.comparer.fno(rows).texts
@@ -55,11 +69,13 @@ class Pairing:
                 )
             found: list[tuple[Row, Sighting]] = []
             for row, value in zip(rows, values, strict=True):
-                if value is None or id(row) in out:
+                if value is None or ((known := out.get(id(row))) and known.hit):
                     continue
                 free = [hit for hit in hits.get(value, []) if hit.key is None and not hit.matched]
                 if len(free) == 1:
                     found.append((row, free[0]))
+                elif free:
+                    out.setdefault(id(row), Match(columns))
             properties = [name for column in columns if (name := properties_of.get(column)) is not None]
             companies = self._engine.counterparts.companies_with([row for row, _ in found], properties)
             for (row, hit), among in zip(found, companies, strict=True):
@@ -69,7 +85,9 @@ class Pairing:
                     else [c for c in among if c == self._lane.company.casefold()]
                 )
                 if len(rivals) == 1:
-                    out[id(row)] = hit
+                    out[id(row)] = Match(columns, hit)
+                else:
+                    out.setdefault(id(row), Match(columns))
         return out
 
     def anyones(

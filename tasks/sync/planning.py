@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,9 +20,12 @@ from mappings.model import Map
 from tasks.state.copying import copy_pair
 from tasks.state.records import ConflictRecord, ParkedRow, WaitingRow
 from tasks.state.store import Store
+from tasks.sync.budget import Limits, standing
 from tasks.sync.companies import Companies
+from tasks.sync.cost import Cost, Pace, cost, duration, pace
 from tasks.sync.lane import Counts
 from tasks.sync.pretending import Pretended, PretendedSide
+from tasks.sync.proposals import Ownerless, Proposal, ownerless, proposals
 from tasks.sync.session import Session
 from tasks.sync.work import LaneSummary, delta_sync, initial_sync, poll, settle
 from tasks.transform.digests import shown_key
@@ -60,6 +63,7 @@ class PlannedLane:
     Attributes:
         verdict, message: how the run would end there.
         paired: rows of both sides that would be connected.
+        requests_fno, requests_dataverse: reads as they were made, and writes as they would be; asking feeds is nobody's alone.
     """
 
     map: str
@@ -83,6 +87,8 @@ class PlannedLane:
     parked: int = 0
     held: int = 0
     out_of_scope: int = 0
+    requests_fno: int = 0
+    requests_dataverse: int = 0
 
 
 @dataclass
@@ -92,9 +98,12 @@ class Plan:
     Attributes:
         writes: by name, as many as were asked for; `total_writes` are all.
         unclear: parked rows of which it isn't clear which belong together: duplicates, keys claimed twice.
-        requests: side → requests, reads as they were made and writes as they would be.
-        operations: side → rows written, as a day's entitlement counts them.
-        seconds: that the rehearsal took; the run takes that and its writes.
+        pairings: rows that no key, or no company, holds together, and that would be paired.
+        lookalikes: rows that would be made in Dataverse, although rows without a key hold the same there: maybe made twice.
+        ownerless: rows of Dataverse that would still name no company, so nothing is done about them.
+        costs: what each side is asked for, against what is left of its limits.
+        seconds: that the rehearsal took.
+        duration: seconds that the run takes, about; `pace` says what that rests on.
     """
 
     what: What
@@ -105,15 +114,20 @@ class Plan:
     unclear: list[ParkedRow] = field(default_factory=list)
     waiting: list[WaitingRow] = field(default_factory=list)
     conflicts: list[ConflictRecord] = field(default_factory=list)
-    requests: dict[SideName, int] = field(default_factory=dict)
-    operations: dict[SideName, int] = field(default_factory=dict)
+    pairings: list[Proposal] = field(default_factory=list)
+    lookalikes: list[Proposal] = field(default_factory=list)
+    ownerless: list[Ownerless] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
     seconds: float = 0.0
+    duration: float = 0.0
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def findings(self) -> int:
         """Rows about which a person should think before the run."""
         open_ = sum(each.status == "open" for each in self.conflicts)
-        return len(self.parked) + len(self.unclear) + len(self.waiting) + open_
+        listed = (self.parked, self.unclear, self.waiting, self.lookalikes, self.ownerless)
+        return open_ + sum(len(each) for each in listed)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values."""
@@ -139,19 +153,30 @@ def plan(
     """
     started = time.perf_counter()
     before = session.requests()
+    found = Plan(what)
     with _rehearsed(session) as (copy, sides):
-        summaries = _initial(copy, sides, maps, companies, mode) if what == "initial" else []
+        work = _Work(copy, sides)
+        summaries = work.initial(maps, companies, mode) if what == "initial" else []
         if what == "delta":
             poll(copy, maps, companies)
         if mode != "link":
-            summaries += _settle(copy, sides, maps, companies)
-        found = Plan(what)
-        found.lanes = _lanes(summaries, sides)
+            summaries += work.settle(maps, companies)
+        reading, read = time.perf_counter() - started, session.requests()
+        found.lanes = _lanes(summaries, sides, work.requests)
         _look_up(found, copy, sides, listed)
+        names = [sync.name for sync in maps]
+        found.pairings, found.lookalikes = (proposals(copy, what_, names) for what_ in ("pair", "lookalike"))
+        if what == "initial":
+            found.ownerless = ownerless(copy, maps, companies)
+    limits, now = Limits.of(session.settings), session.seams.now().timestamp()
     for side in sides:
-        reads = _requests(session.requests(), side.name) - _requests(before, side.name)
-        found.requests[side.name] = reads + side.requests_saved
-        found.operations[side.name] = len(side.written)
+        used = standing(session.store, session.pair, side.name, limits, now)
+        reads = count_requests(read, side.name) - count_requests(before, side.name)
+        found.costs.append(
+            cost(side.name, reads, side.requests_saved, len(side.written), used, loads=what == "initial")
+        )
+    found.pace = pace(session.store, session.pair)
+    found.duration = round(duration(found.costs, reading, found.pace), 1)
     found.seconds = round(time.perf_counter() - started, 3)
     return found
 
@@ -179,46 +204,65 @@ def _rehearsed(session: Session) -> Iterator[tuple[Session, tuple[PretendedSide,
         yield copy, sides
 
 
-def _initial(
-    session: Session,
+class _Work:
+    """The steps of a rehearsal, lane by lane.
+
+    Attributes:
+        requests: (map, company) → side → requests that its work took, or would take.
+    """
+
+    def __init__(self, session: Session, sides: Sequence[PretendedSide]) -> None:
+        self._session = session
+        self._sides = sides
+        self.requests: dict[tuple[str, str], Counter[SideName]] = {}
+
+    def initial(
+        self, maps: Sequence[Map], companies: Sequence[str] | None, mode: str | None
+    ) -> list[LaneSummary]:
+        """Connect lane by lane, parents first."""
+        done = []
+        for sync in maps:
+            for company in self._session.companies_of(sync, companies):
+                with self._at(sync.name, company):
+                    done += initial_sync(self._session, sync.name, [company] if company else None, mode=mode)
+        return done
+
+    def settle(self, maps: Sequence[Map], companies: Sequence[str] | None) -> list[LaneSummary]:
+        """Work off what waits, as the flow does it."""
+        done: list[LaneSummary] = []
+
+        def work(busy: Sequence[str]) -> set[str]:
+            found: list[LaneSummary] = []
+            for name in busy:
+                for company in self._session.companies_of(self._session.catalogue.get(name), companies):
+                    with self._at(name, company):
+                        found += delta_sync(self._session, name, [company] if company else None)
+            done.extend(found)
+            return {each.map for each in found if each.verdict != "ok"}
+
+        settle(self._session, [sync.name for sync in maps], companies, work)
+        return done
+
+    @contextmanager
+    def _at(self, name: str, company: str) -> Iterator[None]:
+        for side in self._sides:
+            side.lane = (name, company)
+        before = self._asked()
+        yield
+        self.requests.setdefault((name, company), Counter()).update(self._asked() - before)
+
+    def _asked(self) -> Counter[SideName]:
+        counted = self._session.requests()
+        return Counter(
+            {side.name: count_requests(counted, side.name) + side.requests_saved for side in self._sides}
+        )
+
+
+def _lanes(
+    summaries: Sequence[LaneSummary],
     sides: Sequence[PretendedSide],
-    maps: Sequence[Map],
-    companies: Sequence[str] | None,
-    mode: str | None,
-) -> list[LaneSummary]:
-    done = []
-    for sync in maps:
-        for company in session.companies_of(sync, companies):
-            _works(sides, sync.name, company)
-            done += initial_sync(session, sync.name, [company] if company else None, mode=mode)
-    return done
-
-
-def _settle(
-    session: Session, sides: Sequence[PretendedSide], maps: Sequence[Map], companies: Sequence[str] | None
-) -> list[LaneSummary]:
-    """Work off what waits, as the flow does it."""
-    done: list[LaneSummary] = []
-
-    def work(busy: Sequence[str]) -> set[str]:
-        found: list[LaneSummary] = []
-        for name in busy:
-            for company in session.companies_of(session.catalogue.get(name), companies):
-                _works(sides, name, company)
-                found += delta_sync(session, name, [company] if company else None)
-        done.extend(found)
-        return {each.map for each in found if each.verdict != "ok"}
-
-    settle(session, [sync.name for sync in maps], companies, work)
-    return done
-
-
-def _works(sides: Sequence[PretendedSide], name: str, company: str) -> None:
-    for side in sides:
-        side.lane = (name, company)
-
-
-def _lanes(summaries: Sequence[LaneSummary], sides: Sequence[PretendedSide]) -> list[PlannedLane]:
+    requests: Mapping[tuple[str, str], Mapping[SideName, int]],
+) -> list[PlannedLane]:
     counts: dict[tuple[str, str], Counts] = {}
     ended: dict[tuple[str, str], LaneSummary] = {}
     for each in summaries:
@@ -237,6 +281,7 @@ def _lanes(summaries: Sequence[LaneSummary], sides: Sequence[PretendedSide]) -> 
         told = "read_fno read_dataverse paired equal no_base conflicts drift waiting parked held out_of_scope"
         values: dict[str, Any] = {name: int(getattr(own, name)) for name in told.split()}
         values |= planned
+        values |= {f"requests_{side.name}": requests.get(lane, {}).get(side.name, 0) for side in sides}
         values |= {"map": lane[0], "company": lane[1]}
         values |= {"verdict": ended[lane].verdict, "message": ended[lane].message}
         out.append(PlannedLane(**values))
@@ -272,6 +317,7 @@ def _look_up(found: Plan, copy: Session, sides: Sequence[PretendedSide], listed:
             )
 
 
-def _requests(counted: dict[SideName, dict[str, int]], side: SideName) -> int:
+def count_requests(counted: dict[SideName, dict[str, int]], side: SideName) -> int:
+    """Requests for data that a side was sent so far, as limits count them."""
     kinds = ("page", "read", "find", "feed", "batch", "bulk")
     return sum(int(counted.get(side, {}).get(kind, 0)) for kind in kinds)

@@ -276,6 +276,14 @@ class One:
         )
         if back or start:
             words += [edit.values[name] for edit in back]
+            # who brings the row back with an edit brings along what stood beside it
+            words += [
+                word
+                for side in SIDES
+                if last[side] is None
+                for edit in self.standing(OTHER[side])
+                for word in edit.seen.get(name, ())
+            ]
             words += starts
         if each.group and any(
             other.group == each.group and other.name in edit.values

@@ -84,8 +84,11 @@ def test_it_counts_what_it_lists() -> None:
     (customers,) = [each for each in found.lanes if (each.map, each.company) == ("Customers", "usmf")]
     assert (customers.create_dataverse, customers.create_fno, customers.no_base) == (2, 1, 1)
     assert customers.out_of_scope == 2, "without a key, and without a company"
-    assert found.total_writes == len(found.writes) == sum(found.operations.values())
-    assert found.findings == 2 and all(number > 0 for number in found.requests.values())
+    assert found.total_writes == len(found.writes) == sum(each.rows for each in found.costs)
+    assert found.findings == 3 and all(each.reads > 0 for each in found.costs)
+    assert [(each.table, each.key) for each in found.ownerless] == [("new_customers", "d2")]
+    for each in found.costs:
+        assert sum(getattr(lane, f"requests_{each.side}") for lane in found.lanes) <= each.requests
     few = planned(ready(), listed=1)
     assert len(few.writes) < few.total_writes
 
@@ -106,7 +109,12 @@ def test_rows_that_several_others_claim_are_shown_before_anything_is_paired() ->
     w.contact("c1", Name="second")
     found = planned(w)
     assert found.total_writes == 0
-    assert {each.code for each in found.unclear} and not found.parked
+    (unclear,) = found.unclear
+    assert unclear.code == "ambiguous" and not found.parked
+    ids = [contact.id for contact in w.dataverse_memory.of("new_customers").values()]
+    assert len(ids) == 2 and all(each in unclear.message for each in ids), (
+        "the rows that claim the key are named"
+    )
 
 
 @pytest.mark.parametrize("name", ["one", "x" * 51])
@@ -155,3 +163,28 @@ def test_a_map_in_error_is_planned_as_standing_still() -> None:
     assert w.lane_state("Customers") == "error"
     found = planned(w, "Customers", what="delta")
     assert found.total_writes == 0
+
+
+def test_what_is_paired_without_a_key_or_a_company_is_proposed_row_by_row() -> None:
+    w = Trade(customers_map(match=[["new_name"]]))
+    for account, name in (("C1", "once"), ("C2", "twice"), ("C3", "blank")):
+        w.customer(account, Name=name)
+    w.contact(None, Name="once")
+    for _ in range(2):
+        w.contact(None, Name="twice")
+    w.contact("C3", company=None, Name="blank")
+    w.contact("C4", company=None, Name="nobody's")
+    found = planned(w)
+    proposed = [(each.key, each.columns) for each in found.pairings]
+    assert sorted(proposed) == [("C1", ("new_name",)), ("C3", ("new_company",))]
+    assert [(each.key, each.columns) for each in found.lookalikes] == [("C2", ("new_name",))]
+    assert [each.key for each in found.ownerless] == ["c4"], "the other one gets its company in the run"
+    w.connect("Groups", "Customers")
+    assert said(found) == done(w)
+    with w.store.read() as state:
+        noted = {
+            (each.action, each.key, tuple(each.fields))
+            for each in state.history(w.session.pair, "Customers")
+            if each.action in ("pair", "lookalike")
+        }
+    assert noted == {("pair", *each) for each in proposed} | {("lookalike", "C2", ("new_name",))}

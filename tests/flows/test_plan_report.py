@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from flows.plan_report import ROWS, html, summary
+from flows.plan_report import ROWS, basis, html, span, summary
+from tasks.sync.cost import Cost, Pace
 from tasks.sync.planning import Plan, PlannedLane, PlannedWrite
 
 
 def a_plan(key: str = "C1", writes: int = 1) -> Plan:
     lane = PlannedLane("Customers", "usmf", "ok", "", create_fno=writes)
     each = PlannedWrite("Customers", "usmf", "fno", "CustomersV3", "create", key, key, ("Name",))
-    return Plan("initial", [lane], [each] * writes, writes, requests={"fno": 2, "dataverse": 3})
+    costs = [Cost("fno", 1, 1, writes, 4000, 100_000, 0.0), Cost("dataverse", 3, 0, 0, 4000, 100_000, 600.0)]
+    return Plan("initial", [lane], [each] * writes, writes, costs=costs, duration=600.0)
 
 
 def test_one_line_says_what_matters() -> None:
-    assert summary(a_plan()) == "1 lanes: 1 new in F&O; requests: about 2 to F&O and 3 to Dataverse"
+    assert (
+        summary(a_plan()) == "1 lanes: 1 new in F&O; about 10 min, and requests: 2 to F&O and 3 to Dataverse"
+    )
+
+
+def test_what_the_time_rests_on_is_said() -> None:
+    found = a_plan()
+    assert "20 rows a second, which is assumed" in basis(found) and "Dataverse's limits" in basis(found)
+    found.pace = Pace(640, 12)
+    assert "640 rows a second of run 12" in basis(found)
+    assert [span(seconds) for seconds in (0.2, 61, 600, 9000, 400_000)] == [
+        "1 s",
+        "61 s",
+        "10 min",
+        "2.5 h",
+        "4.6 days",
+    ]
 
 
 def test_what_rows_hold_is_shown_and_never_run() -> None:

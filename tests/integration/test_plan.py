@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from tasks.state.records import ParkedRow
-from tasks.sync.planning import Plan, PlannedWrite, plan
+from tasks.sync.planning import Plan, PlannedWrite, count_requests, plan
 from tests.integration.conftest import Install
 from tests.integration.installation import CORE, CURRENCIES, Installation
 from tests.integration.test_start_scenarios import SCENARIOS
@@ -41,6 +41,12 @@ def done(installation: Installation) -> Written:
     return out
 
 
+def requests(installation: Installation) -> dict[str, int]:
+    """Requests for data that each side was sent so far."""
+    counted = installation.session.requests()
+    return {side: count_requests(counted, side) for side in counted}
+
+
 def row_of(each: PlannedWrite | ParkedRow) -> tuple[str, str, str]:
     return each.map, each.company, each.key.casefold()
 
@@ -63,7 +69,12 @@ def test_the_run_does_what_the_plan_says(services: Services, install: Install, n
     assert services.write_count() == before
     assert installation.lane(CURRENCIES).initial == "none"
 
+    asked = requests(installation)
     installation.initial()
+    for each in found.costs:
+        really = requests(installation)[each.side] - asked[each.side]
+        # beside what the rows take, a run asks about feeds and reads again what a service refused
+        assert 0.75 * really - 5 <= each.requests <= 1.25 * really + 5, (each.side, each.requests, really)
     refused = {row_of(each) for each in installation.parked() if each.code == "refused"}
     planned, written = said(found, refused), done(installation)
     assert planned == written, f"not done {planned - written}, not planned {written - planned}"
