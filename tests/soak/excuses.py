@@ -67,13 +67,25 @@ def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
     )
 
 
-def accepted(rest: Rest, renamed: set[Name], word: str) -> bool:
+def accepted(rest: Rest, renamed: set[Name], left: set[Name], word: str) -> bool:
     """Findings that are none in a world in which rows are renamed, and users of both sides say the same."""
     return (
         _made_again(rest, word)
         or _wanted_again(rest, word)
         or _renamed_parent(rest, renamed, word)
         or _left_empty(rest, word)
+        or _back_and_gone(rest, left, word)
+    )
+
+
+def _back_and_gone(rest: Rest, left: set[Name], word: str) -> bool:
+    """A row that left its filter, and came back at about the time of a delete on one side: who had left then nobody can tell.
+
+    The side that has it keeps it, and gives it to nobody.
+    """
+    return word.startswith("I1 only") and any(
+        edit.kind == "delete" and edit.row in left and word.endswith(f"({'/'.join(edit.row)})")
+        for edit in rest.edits
     )
 
 

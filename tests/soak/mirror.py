@@ -45,6 +45,8 @@ class Mirror:
         self.renamed: set[Name] = set()
         self.let_go: set[Name] = set()
         """Rows that were deleted after they had left their filter: nobody was told."""
+        self.left: set[Name] = set()
+        """Rows that were outside their filter at some time."""
         self.deleted: dict[tuple[Side, str, str], Row] = {}
         """The last row that was deleted, by side, map and key."""
         self.log: list[Entry] = []
@@ -113,7 +115,7 @@ class Mirror:
         self.names = dict(names)
         self._first = {at: frozenset(found) for at, found in rows.items()}
         self.log, self.engine_writes = [], []
-        self.renamed, self.let_go, self.alias, self.deleted = set(), set(), {}, {}
+        self.renamed, self.let_go, self.left, self.alias, self.deleted = set(), set(), set(), {}, {}
         self._read = 0
 
     # what happened
@@ -173,6 +175,8 @@ class Mirror:
                 if not inside(shape, side, before):
                     self.let_go.add(name)
             return
+        if not inside(shape, side, row):
+            self.left.add(name)
         if before is None:
             # what a new row leaves empty and F&O fills, nobody said; made again, it says that it is empty now
             again = (side, *name) in self.deleted
