@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -31,6 +33,9 @@ LANE_COLUMNS = (
     "note",
 )
 COST_COLUMNS = ("system", "reads", "writes", "rows written", "free in 5 min", "free today", "held up")
+FIELD_COLUMNS = ("map", "field", "rows that differ", "who wins")
+DIFFERENT = ("conflict", "no_base", "delete")
+"""Kinds of conflicts in which two values met."""
 PAIRING_COLUMNS = ("map", "company", "row", "paired by")
 ROWS = 1000
 """Rows of each table in the HTML page; the JSON has them all."""
@@ -41,6 +46,12 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th { text-align: left; border-bottom: 2px solid #8c959f; padding: .3rem .6rem; position: sticky; top: 0; background: #fff; }
 td { border-bottom: 1px solid #d0d7de; padding: .3rem .6rem; vertical-align: top; }
+th.number { text-align: right; } td:first-child { white-space: nowrap; }
+.bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: .15rem .8rem; font-size: 13px; }
+.bar { display: flex; height: .9rem; } .bar i { display: block; }
+i.create_dataverse, i.create_fno { background: #2da44e; } i.update_dataverse, i.update_fno { background: #0969da; }
+i.delete_dataverse, i.delete_fno { background: #cf222e; } i.create_fno, i.update_fno, i.delete_fno { opacity: .55; }
+.key i { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem; vertical-align: -.1rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 p.sum { font-size: 1.05rem; } .more { color: #57606a; }
 @media (prefers-color-scheme: dark) {
@@ -164,7 +175,7 @@ def finding_rows(found: Plan) -> list[tuple[str, ...]]:
         (
             each.map,
             "",
-            each.key or each.row,
+            each.key,
             f"this row of {each.table} names no company, so nothing is done about it",
             "give it its company in Dataverse, or leave it alone if it is nobody's",
         )
@@ -180,18 +191,42 @@ def finding_rows(found: Plan) -> list[tuple[str, ...]]:
         )
         for each in found.waiting
     ]
-    rows += [
+    return rows + difference_rows(found, open_=True)
+
+
+def difference_rows(found: Plan, *, open_: bool = False) -> list[tuple[str, ...]]:
+    """Rows that both sides hold differently: (map, company, row, what, whose value stands).
+
+    Args:
+        open_: only those that wait for a person.
+    """
+    return [
         (
             each.map,
             each.company,
             each.key,
-            f"both sides differ in {', '.join(each.fields)}",
+            f"both sides differ in {', '.join(plain(name) for name in each.fields)}",
             _stands(each.winner),
         )
         for each in found.conflicts
-        if each.kind in ("conflict", "no_base", "delete")
+        if each.kind in DIFFERENT and not (open_ and each.winner)
     ]
-    return rows
+
+
+def by_field(found: Plan) -> list[tuple[str | int, ...]]:
+    """The same added up: (map, field, rows, whose value stands), most rows first."""
+    counted = Counter(
+        (each.map, plain(name), _stands(each.winner))
+        for each in found.conflicts
+        if each.kind in DIFFERENT
+        for name in each.fields
+    )
+    return [(map_, name, number, stands) for (map_, name, stands), number in counted.most_common()]
+
+
+def plain(pair: str) -> str:
+    """A field pair by the name that its F&O property has, or its Dataverse column where it has none."""
+    return next((part for part in re.split("[=<>]+", pair) if part), pair)
 
 
 def _stands(winner: str) -> str:
@@ -211,32 +246,63 @@ def html(found: Plan) -> str:
         f"<h1>What the {'initial sync' if found.what == 'initial' else 'delta sync'} would do</h1>",
         f"<p class=sum>{escape(summary(found))}. Nothing was written.</p>",
         f"<p class=more>{escape(basis(found))}</p>",
+        _bars(found),
+        _table("To think about first", ("map", "company", "row", "what", "what to do"), finding_rows(found)),
+        _table("Differences by field", FIELD_COLUMNS, by_field(found)),
+        _table("Paired without a key or a company", PAIRING_COLUMNS, pairing_rows(found)),
         _table("Requests", COST_COLUMNS, cost_rows(found)),
         _table("Maps", LANE_COLUMNS, lane_rows(found.lanes)),
-        _table("To think about first", ("map", "company", "row", "what", "what to do"), finding_rows(found)),
-        _table("Paired without a key or a company", PAIRING_COLUMNS, pairing_rows(found)),
+        _table(
+            "Differences row by row", ("map", "company", "row", "what", "who wins"), difference_rows(found)
+        ),
         _table("Writes", ("map", "company", "side", "what", "key", "fields"), writes, found.total_writes),
     ]
     return "\n".join(parts)
 
 
+def _bars(found: Plan) -> str:
+    """What is written for each map, most first."""
+    sums: dict[str, Counter[str]] = {}
+    for lane in found.lanes:
+        sums.setdefault(lane.map, Counter()).update({kind: getattr(lane, kind) for kind in _KINDS})
+    busy = sorted(
+        ((name, +kinds) for name, kinds in sums.items() if +kinds), key=lambda each: -each[1].total()
+    )
+    if not busy:
+        return ""
+    most = busy[0][1].total()
+    rows = "".join(
+        f"<span>{escape(name)}</span><span class=bar>"
+        + "".join(
+            f'<i class={kind} title="{number:,} {escape(_KINDS[kind])}" style="width:{100 * number / most:.2f}%"></i>'
+            for kind, number in kinds.items()
+        )
+        + f"</span><span>{kinds.total():,}</span>"
+        for name, kinds in busy
+    )
+    there = [kind for kind in _KINDS if any(kinds[kind] for _, kinds in busy)]
+    key = "".join(f"<i class={kind}></i>{escape(_KINDS[kind])}" for kind in there)
+    return f"<h2>Rows written, by map</h2><p class=key>{key}</p><div class=bars>{rows}</div>"
+
+
 def _table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]], total: int | None = None
 ) -> str:
-    shown = "".join(
-        "<tr>"
-        + "".join(
-            f"<td class=number>{f'{value:,}' if value else '·'}</td>"
-            if isinstance(value, int)
-            else f"<td>{escape(value)}</td>"
-            for value in row
-        )
-        + "</tr>"
-        for row in rows[:ROWS]
-    )
-    count = len(rows) if total is None else total
-    more = f"<p class=more>{count - ROWS:,} more; --json has them.</p>" if count > ROWS else ""
+    """A table without the columns in which nothing stands."""
     if not rows:
         return f"<h2>{escape(title)}</h2><p class=more>none</p>"
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    used = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    numbers = {place for place in used if isinstance(rows[0][place], int)}
+    shown = "".join("<tr>" + "".join(_cell(row[place]) for place in used) + "</tr>" for row in rows[:ROWS])
+    count = len(rows) if total is None else total
+    more = f"<p class=more>{count - ROWS:,} more; --json has them.</p>" if count > ROWS else ""
+    head = "".join(
+        f"<th{' class=number' if place in numbers else ''}>{escape(columns[place])}</th>" for place in used
+    )
     return f"<h2>{escape(title)} ({count:,})</h2><table><tr>{head}</tr>{shown}</table>{more}"
+
+
+def _cell(value: str | int) -> str:
+    if isinstance(value, int):
+        return f"<td class=number>{f'{value:,}' if value else '·'}</td>"
+    return f"<td>{escape(value)}</td>"

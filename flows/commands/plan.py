@@ -64,6 +64,11 @@ def plan(
             table("To think about first", columns, findings[:SHOWN])
             if len(findings) > SHOWN:
                 console().print(f"and {len(findings) - SHOWN:,} more: --json or --html")
+        fields = plan_report.by_field(found)
+        if fields:
+            table("Differences by field", plan_report.FIELD_COLUMNS, fields[:SHOWN])
+            if len(fields) > SHOWN:
+                console().print(f"and {len(fields) - SHOWN:,} more: --json or --html")
         pairings = plan_report.pairing_rows(found)
         if pairings:
             table("Paired without a key or a company", plan_report.PAIRING_COLUMNS, pairings[:SHOWN])

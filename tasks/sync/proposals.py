@@ -37,7 +37,7 @@ class Ownerless:
 
     Attributes:
         row: its id.
-        key: its integration key as people read it; "" where it has none.
+        key: its integration key as people read it.
     """
 
     map: str
@@ -61,7 +61,7 @@ def proposals(session: Session, action: str, maps: Sequence[str]) -> list[Propos
 
 
 def ownerless(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[Ownerless]:
-    """Rows of Dataverse that the maps take and that name no company; one request a table and page.
+    """Rows of Dataverse that the maps take, that have a key and that name no company; one request a table and page.
 
     Args:
         session: one that has rehearsed a run: what that would give a company has one.
@@ -90,12 +90,10 @@ def _of_table(lane: Lane) -> list[Ownerless]:
         canonical, _ = comparer.dataverse(rows)
         keys = canonical.texts[:, list(lane.layout.key_pairs)].tolist() if rows else []
         for row, parts in zip(rows, keys, strict=True):
-            out.append(
-                Ownerless(
-                    lane.map.name,
-                    lane.map.dataverse.table,
-                    str(row[table.id_column]),
-                    "/".join(filter(None, parts)),
+            if lane.keyed(parts):  # one without a key isn't meant to be anybody's yet
+                out.append(
+                    Ownerless(
+                        lane.map.name, lane.map.dataverse.table, str(row[table.id_column]), "/".join(parts)
+                    )
                 )
-            )
     return out

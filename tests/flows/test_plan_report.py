@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.plan_report import ROWS, basis, html, span, summary
+from flows.plan_report import ROWS, basis, by_field, difference_rows, finding_rows, html, span, summary
+from tasks.state.records import ConflictRecord
 from tasks.sync.cost import Cost, Pace
 from tasks.sync.planning import Plan, PlannedLane, PlannedWrite
 
@@ -43,3 +44,25 @@ def test_a_long_plan_is_cut_and_says_so() -> None:
     page = html(a_plan(writes=ROWS + 7))
     assert page.count("<td>C1</td>") == ROWS
     assert "7 more; --json has them" in page
+
+
+def test_differences_are_added_up_by_field_and_only_open_ones_need_a_person() -> None:
+    found = a_plan()
+    fields = ["OrganizationName=name", "CreditLimit>creditlimit"]
+    found.conflicts = [
+        ConflictRecord(
+            1, "Customers", "usmf", key, "no_base", fields, winner, status="decided" if winner else "open"
+        )
+        for key, winner in (("C1", "fno"), ("C2", "fno"), ("C3", ""))
+    ]
+    assert by_field(found)[0] == ("Customers", "OrganizationName", 2, "F&O's value stands")
+    assert {row[1]: row[2] for row in by_field(found) if "person" in str(row[3])} == {
+        "OrganizationName": 1,
+        "CreditLimit": 1,
+    }
+    assert [row[2] for row in finding_rows(found)] == ["C3"] and len(difference_rows(found)) == 3
+
+
+def test_columns_in_which_nothing_stands_are_left_out() -> None:
+    page = html(a_plan())
+    assert "new → F&amp;O" in page and "changed → DV" not in page
