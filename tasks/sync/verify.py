@@ -34,6 +34,8 @@ from tasks.transform.digests import key_text
 Kind = Literal["different", "missing_in_dataverse", "missing_in_fno", "duplicate"]
 
 CHUNK = 1000
+KNOWN = 50_000
+"""Keys of parents that are remembered; where a table refers to itself, each of its rows may be one."""
 Note = Callable[["Difference"], None]
 
 
@@ -159,6 +161,8 @@ class _FreshLookups(Lookups):
     def _keys_of(self, source: Source, ids: set[str]) -> dict[str, tuple[Parts, bool]]:
         table = source.map.name
         missing = [id_ for id_ in ids if (table, id_) not in self._known]
+        if len(self._known) > KNOWN:
+            self._known = {at: parts for at, parts in self._known.items() if at[0] == table and at[1] in ids}
         for start in range(0, len(missing), CHUNK):
             for id_, parts in self._read_keys(source, missing[start : start + CHUNK]).items():
                 self._known[(table, id_)] = parts
