@@ -33,7 +33,8 @@ def relink(
         areas: Business areas, such as Customers: all their maps, beside those named.
         solutions: Dataverse solutions, such as FinanceCommon; with areas, only maps of both.
         companies: Company codes; those of the settings if left empty.
-        reset: Also maps that run as if nothing had happened: what is remembered of their rows is forgotten first.
+        reset: Also maps that run as if nothing had happened: what is remembered of their rows is forgotten first; and all that
+            ran between the two systems that both of these are copies of.
     """
     session = shared_session()
     chosen = session.selected(maps, areas=areas, solutions=solutions, related=False)

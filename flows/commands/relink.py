@@ -33,7 +33,9 @@ def relink(
     reset: Annotated[
         bool,
         typer.Option(
-            "--reset", help="Also maps that run as if nothing had happened: they forget their rows first."
+            "--reset",
+            help="Also maps that run as if nothing had happened (they forget their rows first), and all that ran between the two"
+            " systems that both of these are copies of.",
         ),
     ] = False,
     as_json: AsJson = False,

@@ -105,6 +105,20 @@ def test_another_organization_is_not_taken_for_one_that_lacks_everything(
     assert [write["kind"] for write in installation.ours()] == ["create"]
 
 
+def test_two_copies_are_paired_anew_when_a_person_says_that_they_are_copies(
+    services: Services, install: Install
+) -> None:
+    companies(services, "usmf")
+    installation = install(maps=[LEGAL_ENTITIES])
+    session = installation.session
+    before = session.store.pair("https://before.example.com", "the organization before")
+    with session.store.unfenced() as tx:
+        tx.save_lane(LaneRecord(before, LEGAL_ENTITIES, "", "running", initial="done"))
+    chosen = session.selected([LEGAL_ENTITIES])
+    assert lanes_to_relink(session, chosen) == {}, "nobody can tell copies from other systems"
+    assert lanes_to_relink(session, chosen, reset=True) == {LEGAL_ENTITIES: [""]}
+
+
 def test_it_is_found_when_the_versions_have_caught_up_and_the_tokens_are_void(
     rewound: Installation, services: Services, ours: Customers
 ) -> None:

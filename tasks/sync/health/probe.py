@@ -6,9 +6,10 @@ The row is a suffix of persons' names, which nothing in either system refers to.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mappings.errors import DualflowError, RetriableError
@@ -27,7 +28,7 @@ from tasks.sync.session import this_worker
 MAP = "Name affixes"
 TEXT = "DFPROBE"
 SECONDS = 60.0
-"""How long the map holds still at most."""
+"""How long the map holds still for one side, at most."""
 PATIENCE = 15.0
 """Seconds to wait for a run that works on the map."""
 
@@ -69,9 +70,11 @@ def probe(around: Surroundings) -> Iterator[Finding]:
     fno, dataverse = around.live_fno, around.live_dataverse
     done = []
     with ExitStack() as stack:
+        hold = _nobody
         if around.store is not None and around.pair is not None:
-            stack.enter_context(_held(around.store, around.pair))
+            hold = stack.enter_context(_held(around.store, around.pair))
         for side, row in ((fno, FNO), (dataverse, DATAVERSE)):
+            hold()
             try:
                 _walk(side, row)
                 done.append(f"{SIDE_NAMES[side.name]} ({row.table})")
@@ -89,9 +92,13 @@ def probe(around: Surroundings) -> Iterator[Finding]:
         around.told["write probe"] = f"a row created, read, changed and deleted in {' and '.join(done)}"
 
 
+def _nobody() -> None:
+    """There is no state, so no map that could be at work."""
+
+
 @contextmanager
-def _held(store: Store, pair: int) -> Iterator[None]:
-    """The map of these rows holds still."""
+def _held(store: Store, pair: int) -> Iterator[Callable[[], None]]:
+    """The map of these rows holds still; what is yielded makes it do so for longer."""
     name, owner, until = Lane.name_of(MAP, ""), this_worker(), time.monotonic() + PATIENCE
     while True:
         try:
@@ -103,7 +110,7 @@ def _held(store: Store, pair: int) -> Iterator[None]:
             store.request(pair, name, owner)
             time.sleep(0.2)
     try:
-        yield
+        yield partial(store.renew, lease)
     finally:
         store.release(lease)
 
