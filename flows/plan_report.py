@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from mappings.metadata import SIDE_NAMES
-from mappings.troubleshooting.catalogue import advice, advised
+from mappings.troubleshooting.catalogue import advised
+from tasks.sync.plan_findings import KINDS
 from tasks.sync.planning import Plan, PlannedLane
-from tasks.transform.digests import shown_key
 
 LANE_COLUMNS = (
     "map",
@@ -36,7 +36,14 @@ COST_COLUMNS = ("system", "reads", "writes", "rows written", "free in 5 min", "f
 FIELD_COLUMNS = ("map", "field", "rows that differ", "who wins")
 DIFFERENT = ("conflict", "no_base", "delete")
 """Kinds of conflicts in which two values met."""
-PAIRING_COLUMNS = ("map", "company", "row", "paired by")
+FINDING_COLUMNS = ("kind", "map", "company", "row", "what", "what to do")
+PAIRING_COLUMNS = ("map", "company", "row", "paired by", "with the row of Dataverse")
+TITLES = {
+    "initial": "What the initial sync would do",
+    "delta": "What the delta sync would do",
+    "resume": "What resuming would do",
+    "repair": "What the repair would do",
+}
 ROWS = 1000
 """Rows of each table in the HTML page; the JSON has them all."""
 
@@ -115,7 +122,9 @@ def cost_rows(found: Plan) -> list[tuple[str | int, ...]]:
 
 def pairing_rows(found: Plan) -> list[tuple[str, ...]]:
     """Rows for `PAIRING_COLUMNS`."""
-    return [(each.map, each.company, each.key, ", ".join(each.columns)) for each in found.pairings]
+    return [
+        (each.map, each.company, each.key, ", ".join(each.columns), each.dataverse) for each in found.pairings
+    ]
 
 
 _KINDS = {
@@ -156,50 +165,20 @@ def lane_rows(lanes: Iterable[PlannedLane]) -> list[tuple[str | int, ...]]:
 
 
 def finding_rows(found: Plan) -> list[tuple[str, ...]]:
-    """Rows that a person should think about before the run: (map, company, row, what, what to do)."""
-    rows: list[tuple[str, ...]] = [
-        (each.map, each.company, each.key, each.message, each.remedy or advice(each.message, each.code))
-        for each in (*found.unclear, *found.parked)
+    """Rows for `FINDING_COLUMNS`: what a person should think about before the run."""
+    return [
+        (KINDS[each.kind], each.map, each.company, each.key, each.what, each.todo) for each in found.findings
     ]
-    rows += [
-        (
-            each.map,
-            each.company,
-            each.key,
-            f"would be made in Dataverse, where rows without a key hold the same in {', '.join(each.columns)}: maybe twice",
-            "give the row that is meant its key in Dataverse, or delete the others, before the run",
-        )
-        for each in found.lookalikes
-    ]
-    rows += [
-        (
-            each.map,
-            "",
-            each.key,
-            f"this row of {each.table} names no company, so nothing is done about it",
-            "give it its company in Dataverse, or leave it alone if it is nobody's",
-        )
-        for each in found.ownerless
-    ]
-    rows += [
-        (
-            each.map,
-            each.company,
-            each.row,
-            f"waits for {shown_key(each.parent_key)!r} of {each.parent_table}",
-            "create it, or run the map that brings it",
-        )
-        for each in found.waiting
-    ]
-    return rows + difference_rows(found, open_=True)
 
 
-def difference_rows(found: Plan, *, open_: bool = False) -> list[tuple[str, ...]]:
-    """Rows that both sides hold differently: (map, company, row, what, whose value stands).
+def counted_findings(found: Plan) -> list[tuple[str | int, ...]]:
+    """How many there are of each kind: (what is the matter, rows)."""
+    counted = Counter(each.kind for each in found.findings)
+    return [(said, counted[kind]) for kind, said in KINDS.items() if counted[kind]]
 
-    Args:
-        open_: only those that wait for a person.
-    """
+
+def difference_rows(found: Plan) -> list[tuple[str, ...]]:
+    """Rows that both sides hold differently: (map, company, row, what, whose value stands)."""
     return [
         (
             each.map,
@@ -209,7 +188,7 @@ def difference_rows(found: Plan, *, open_: bool = False) -> list[tuple[str, ...]
             _stands(each.winner),
         )
         for each in found.conflicts
-        if each.kind in DIFFERENT and not (open_ and each.winner)
+        if each.kind in DIFFERENT
     ]
 
 
@@ -243,11 +222,11 @@ def html(found: Plan) -> str:
     ]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Plan</title><style>{_STYLE}</style>",
-        f"<h1>What the {'initial sync' if found.what == 'initial' else 'delta sync'} would do</h1>",
+        f"<h1>{TITLES[found.what]}</h1>",
         f"<p class=sum>{escape(summary(found))}. Nothing was written.</p>",
         f"<p class=more>{escape(basis(found))}</p>",
         _bars(found),
-        _table("To think about first", ("map", "company", "row", "what", "what to do"), finding_rows(found)),
+        _table("To think about first", FINDING_COLUMNS, finding_rows(found)),
         _table("Differences by field", FIELD_COLUMNS, by_field(found)),
         _table("Paired without a key or a company", PAIRING_COLUMNS, pairing_rows(found)),
         _table("Requests", COST_COLUMNS, cost_rows(found)),

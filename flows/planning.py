@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.states import Completed
 
 from flows.initial_sync import Mode
-from flows.plan_report import LANE_COLUMNS, basis, finding_rows, lane_rows, summary
+from flows.plan_report import FINDING_COLUMNS, LANE_COLUMNS, basis, finding_rows, lane_rows, summary
 from flows.runner import sync_flow
 from tasks.sync.planning import plan as rehearse
 from tasks.sync.session import shared_session
@@ -24,7 +24,7 @@ def plan(
     areas: list[str] | None = None,
     solutions: list[str] | None = None,
     companies: list[str] | None = None,
-    what: Literal["initial", "delta"] = "initial",
+    what: Literal["initial", "delta", "resume", "repair"] = "initial",
     mode: Mode = "automatic",
     related: bool = True,
 ) -> State[dict[str, Any]]:
@@ -35,12 +35,15 @@ def plan(
         areas: Business areas, such as Customers: all their maps, beside those named.
         solutions: Dataverse solutions, such as FinanceCommon; with areas, only maps of both.
         companies: Company codes; those of the settings if left empty.
-        what: An initial sync, also one that goes on where another stopped, or a delta.
+        what: An initial sync, also one that goes on where another stopped; a delta; resuming what is paused; or a repair of
+            what a comparison finds.
         mode: Of the initial sync: who gets rows and values of whom.
         related: Also the maps that the chosen ones depend on.
     """
     session = shared_session()
-    chosen = session.selected(maps, areas=areas, solutions=solutions, related=related)
+    # a pause or a repair is of the maps that are named, and of no other
+    also = related and what in ("initial", "delta")
+    chosen = session.selected(maps, areas=areas, solutions=solutions, related=also)
     found = rehearse(
         session, chosen, companies, what=what, mode=None if mode == "automatic" else mode, listed=0
     )
@@ -48,8 +51,7 @@ def plan(
     create_table_artifact(
         rows or [{"map": "nothing to do"}], key="plan", description=f"{summary(found)}. {basis(found)}"
     )
-    columns = ("map", "company", "row", "what", "what to do")
-    findings = [dict(zip(columns, row, strict=True)) for row in finding_rows(found)[:FINDINGS]]
+    findings = [dict(zip(FINDING_COLUMNS, row, strict=True)) for row in finding_rows(found)[:FINDINGS]]
     if findings:
         create_table_artifact(findings, key="plan-findings", description="To think about before the run")
-    return Completed(message=summary(found), data={"lanes": rows, "findings": len(findings)})
+    return Completed(message=summary(found), data={"lanes": rows, "findings": len(found.findings)})

@@ -12,6 +12,7 @@ from flows.commands.output import FINDINGS, AsJson, Companies, console, emit, le
 from flows.commands.sync import Mode
 from flows.installation import installation
 
+What = Literal["initial", "delta", "resume", "repair"]
 SHOWN = 20
 """Findings on the screen."""
 
@@ -22,8 +23,11 @@ def plan(
     solution: Solutions = None,
     company: Companies = None,
     what: Annotated[
-        Literal["initial", "delta"],
-        typer.Option(help="An initial sync, also one that goes on where another stopped, or a delta."),
+        What,
+        typer.Option(
+            help="An initial sync, also one that goes on where another stopped; a delta; resuming what is paused; or a repair"
+            " of what a comparison finds."
+        ),
     ] = "initial",
     mode: Annotated[
         Mode, typer.Option(help="Of the initial sync: who gets rows and values of whom.")
@@ -46,7 +50,9 @@ def plan(
 
         session = Session.open()
         try:
-            chosen = session.selected(maps, areas=area, solutions=solution, related=related)
+            # a pause or a repair is of the maps that are named, and of no other
+            also = related and what in ("initial", "delta")
+            chosen = session.selected(maps, areas=area, solutions=solution, related=also)
             chosen_mode = None if mode == "automatic" else mode
             found = rehearse(session, chosen, company, what=what, mode=chosen_mode, listed=listed)
         finally:
@@ -60,8 +66,7 @@ def plan(
         table("Plan", plan_report.LANE_COLUMNS, plan_report.lane_rows(found.lanes), whole=1)
         findings = plan_report.finding_rows(found)
         if findings:
-            columns = ("map", "company", "row", "what", "what to do")
-            table("To think about first", columns, findings[:SHOWN])
+            table("To think about first", plan_report.FINDING_COLUMNS, findings[:SHOWN])
             if len(findings) > SHOWN:
                 console().print(f"and {len(findings) - SHOWN:,} more: --json or --html")
         fields = plan_report.by_field(found)

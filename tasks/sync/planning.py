@@ -1,4 +1,4 @@
-"""Plan: what an initial sync or a delta would do, found out by doing it with both systems' writes left out.
+"""Plan: what an initial sync, a delta, a resume or a repair would do, found out by doing it with both systems' writes left out.
 
 The same engine works on the same rows, in a copy of the state and against systems that only pretend to be written. So the plan
 is not a model of the run but the run itself, up to what only the services know: their refusals, defaults and numbers.
@@ -22,19 +22,20 @@ from tasks.state.records import ConflictRecord, ParkedRow, WaitingRow
 from tasks.state.store import Store
 from tasks.sync.budget import Limits, standing
 from tasks.sync.companies import Companies
+from tasks.sync.control import resume
 from tasks.sync.cost import Cost, Pace, cost, duration, pace
 from tasks.sync.lane import Counts
+from tasks.sync.plan_findings import NOT_TAKEN, Finding, findings
 from tasks.sync.pretending import Pretended, PretendedSide
 from tasks.sync.proposals import Ownerless, Proposal, ownerless, proposals
+from tasks.sync.reconcile import Compared, reconcile
 from tasks.sync.session import Session
 from tasks.sync.work import LaneSummary, delta_sync, initial_sync, poll, settle
 from tasks.transform.digests import shown_key
 
-What = Literal["initial", "delta"]
+What = Literal["initial", "delta", "resume", "repair"]
 LISTED = 100_000
 """Writes that a plan lists by name; all are counted."""
-NOT_TAKEN = ("duplicate", "key_taken", "ambiguous", "claimed")
-"""Codes of rows of which it isn't clear which belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +124,15 @@ class Plan:
     pace: Pace = field(default_factory=Pace)
 
     @property
-    def findings(self) -> int:
+    def findings(self) -> list[Finding]:
         """Rows about which a person should think before the run."""
-        open_ = sum(each.status == "open" for each in self.conflicts)
-        listed = (self.parked, self.unclear, self.waiting, self.lookalikes, self.ownerless)
-        return open_ + sum(len(each) for each in listed)
+        return findings(
+            (*self.unclear, *self.parked), self.lookalikes, self.ownerless, self.waiting, self.conflicts
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values."""
-        return asdict(self)
+        return {**asdict(self), "findings": [asdict(each) for each in self.findings]}
 
 
 def plan(
@@ -147,7 +148,8 @@ def plan(
 
     Args:
         maps: in the order of a run.
-        what: an initial sync (which also resumes one that was interrupted), or a delta.
+        what: an initial sync (which also goes on with one that was interrupted), a delta, the delta after paused maps are
+            resumed, or a repair of what a comparison finds.
         mode: of the initial sync.
         listed: how many writes to list by name.
     """
@@ -156,16 +158,19 @@ def plan(
     found = Plan(what)
     with _rehearsed(session) as (copy, sides):
         work = _Work(copy, sides)
-        summaries = work.initial(maps, companies, mode) if what == "initial" else []
-        if what == "delta":
+        if what == "initial":
+            summaries = work.initial(maps, companies, mode)
+        elif what == "repair":
+            summaries = work.repair(maps, companies)
+        else:
+            maps, summaries = work.resume(maps, companies) if what == "resume" else (maps, [])
             poll(copy, maps, companies)
         if mode != "link":
             summaries += work.settle(maps, companies)
         reading, read = time.perf_counter() - started, session.requests()
         found.lanes = _lanes(summaries, sides, work.requests)
         _look_up(found, copy, sides, listed)
-        names = [sync.name for sync in maps]
-        found.pairings, found.lookalikes = (proposals(copy, what_, names) for what_ in ("pair", "lookalike"))
+        found.pairings, found.lookalikes = (proposals(copy, noted, maps) for noted in ("pair", "lookalike"))
         if what == "initial":
             found.ownerless = ownerless(copy, maps, companies)
     limits, now = Limits.of(session.settings), session.seams.now().timestamp()
@@ -226,6 +231,49 @@ class _Work:
                 with self._at(sync.name, company):
                     done += initial_sync(self._session, sync.name, [company] if company else None, mode=mode)
         return done
+
+    def resume(
+        self, maps: Sequence[Map], companies: Sequence[str] | None
+    ) -> tuple[list[Map], list[LaneSummary]]:
+        """Let those that are paused go on; says which maps these are. Initial syncs among them are gone on with."""
+        with self._session.store.read() as state:
+            known = {
+                (lane.map, lane.company): lane
+                for lane in state.lanes(self._session.pair, [sync.name for sync in maps])
+                if lane.state == "paused"
+            }
+        chosen = [
+            (sync, lane)
+            for sync in maps
+            for company in self._session.companies_of(sync, companies)
+            if (lane := known.get((sync.name, company))) is not None
+        ]
+        resume(self._session.store, [lane for _, lane in chosen])
+        done: list[LaneSummary] = []
+        for sync, lane in chosen:
+            if lane.initial != "done":
+                done += self.initial([sync], [lane.company] if lane.company else None, None)
+        return list({sync.name: sync for sync, _ in chosen}.values()), done
+
+    def repair(self, maps: Sequence[Map], companies: Sequence[str] | None) -> list[LaneSummary]:
+        """Compare lane by lane, and put right what differs."""
+        done = []
+        for sync in maps:
+            for company in self._session.companies_of(sync, companies) if sync.initial else ():
+                with self._at(sync.name, company):
+                    given = [company] if company else None
+                    found = reconcile(self._session, [sync.name], given, repair=True, limit=0)
+                done += [self._repaired(each) for each in found.lanes]
+        return done
+
+    def _repaired(self, each: Compared) -> LaneSummary:
+        with self._session.store.read() as state:
+            parked = state.count_parked(self._session.pair, each.map, each.company)
+            waiting = state.count_waiting(self._session.pair, each.map, each.company)
+        counts = Counts(equal=each.rows - each.different, parked=parked, waiting=waiting)
+        return LaneSummary(
+            each.map, each.company, "failed" if each.message else "ok", each.message, asdict(counts)
+        )
 
     def settle(self, maps: Sequence[Map], companies: Sequence[str] | None) -> list[LaneSummary]:
         """Work off what waits, as the flow does it."""

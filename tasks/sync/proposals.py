@@ -7,13 +7,19 @@ nobody, and nothing is done about them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mappings.model import Map
+from tasks.state.records import Link
+from tasks.sync.cases import fno_name
 from tasks.sync.finding import observer
-from tasks.sync.lane import Lane
+from tasks.sync.lane import COMPANY_PROPERTY, Lane
 from tasks.sync.session import Session
+
+CANDIDATES = 10
+"""Rows that a proposal names, at most."""
+PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +29,18 @@ class Proposal:
     Attributes:
         key: of the F&O row.
         columns: of Dataverse, whose values say so; the company's where the row of Dataverse names none.
+        fno: name of the F&O row.
+        dataverse: id of the row of Dataverse that it is paired with; "" if it is made again.
+        candidates: ids of rows of Dataverse that it could be, where it isn't clear which.
     """
 
     map: str
     company: str
     key: str
     columns: tuple[str, ...]
+    fno: str = ""
+    dataverse: str = ""
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +58,97 @@ class Ownerless:
     key: str
 
 
-def proposals(session: Session, action: str, maps: Sequence[str]) -> list[Proposal]:
+def proposals(session: Session, action: str, maps: Sequence[Map]) -> list[Proposal]:
     """What a run noted about rows of these maps, in its order.
 
     Args:
+        session: one that has rehearsed the run.
         action: `pair` or `lookalike`, as history calls it.
     """
     found = []
-    with session.store.read() as state:
-        for name in maps:
-            for entry in reversed(state.history(session.pair, name, action=action)):
-                found.append(Proposal(entry.map, entry.company, entry.key, tuple(entry.fields)))
+    for sync in maps:
+        with session.store.read() as state:
+            noted = state.history(session.pair, sync.name, action=action)
+        own = [Proposal(each.map, each.company, each.key, tuple(each.fields)) for each in reversed(noted)]
+        for company in dict.fromkeys(each.company for each in own):
+            lane = session.lane(sync, company)
+            here = [each for each in own if each.company == company]
+            found += _named(lane, here, alike=action == "lookalike")
     return found
+
+
+def _named(lane: Lane, given: Sequence[Proposal], *, alike: bool) -> list[Proposal]:
+    """Proposals with the rows that they are about.
+
+    Args:
+        alike: they are about rows that are made, and about those of Dataverse that look like them.
+    """
+    links = _links(lane, {each.key for each in given})
+    made = [link.dataverse_id or "" if (link := links.get(each.key)) else "" for each in given]
+    candidates = _candidates(lane, given, made) if alike else [()] * len(given)
+    return [
+        replace(
+            each,
+            fno=fno_name(lane.map.fno.key, link.fno_key)
+            if (link := links.get(each.key)) and link.fno_key
+            else "",
+            dataverse="" if alike else id_,
+            candidates=others,
+        )
+        for each, id_, others in zip(given, made, candidates, strict=True)
+    ]
+
+
+def _links(lane: Lane, keys: set[str]) -> dict[str, Link]:
+    """Links by the key of their F&O row as people read it; one walk over a lane's links."""
+    found: dict[str, Link] = {}
+    names, after = [name for name in lane.map.fno.key if name != COMPANY_PROPERTY], 0
+    while len(found) < len(keys):
+        with lane.store.read() as state:
+            page = state.iterate_links(lane.pair, lane.map.name, lane.company, after, PAGE)
+        if not page:
+            break
+        after = page[-1].id
+        for link in page:
+            shown = "/".join(str((link.fno_key or {}).get(name, "")) for name in names)
+            if shown in keys:
+                found[shown] = link
+    return found
+
+
+def _candidates(lane: Lane, given: Sequence[Proposal], made: Sequence[str]) -> list[tuple[str, ...]]:
+    """Ids of rows that nobody has and that hold the same as those made, in the columns of each proposal."""
+    table, names = lane.map.dataverse.table, lane.dataverse_table
+    wired = [[_wire(lane, column) for column in each.columns] for each in given]
+    columns = sorted({column for own in wired for column in own})
+    rows = lane.dataverse.read(table, made, _asked(columns))
+    out: list[tuple[str, ...]] = [()] * len(given)
+    asked: list[tuple[int, Mapping[str, object]]] = [
+        (place, {column: row.get(column) for column in own})
+        for place, (row, own) in enumerate(zip(rows, wired, strict=True))
+        if row is not None
+    ]
+    answers = lane.dataverse.find(table, [query for _, query in asked], _asked(columns)) if asked else []
+    ids = [[str(row[names.id_column]) for row in found] for found in answers]
+    with lane.store.read() as state:
+        every = [id_ for own in ids for id_ in own]
+        linked = state.links_by_id(lane.pair, lane.map.name, lane.company, every)
+    for (place, _), own in zip(asked, ids, strict=True):
+        out[place] = tuple(id_ for id_ in own if id_ not in linked)[:CANDIDATES]
+    return out
+
+
+def _wire(lane: Lane, column: str) -> str:
+    """A column as rows have it."""
+    name = column.partition(".")[0]
+    return f"_{name}_value" if lane.dataverse_table.columns[name].kind == "lookup" else name
+
+
+def _asked(columns: Sequence[str]) -> list[str]:
+    """The same as they are asked for: lookups by their own names."""
+    return [
+        name.removeprefix("_").removesuffix("_value") if name.startswith("_") else name for name in columns
+    ]
 
 
 def ownerless(session: Session, maps: Sequence[Map], companies: Sequence[str] | None) -> list[Ownerless]:

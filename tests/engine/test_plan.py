@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from tasks.sync.control import pause, resume
 from tasks.sync.planning import Plan, plan
+from tasks.sync.reconcile import reconcile
+from tests.engine.memory import Stored
 from tests.engine.trade import Trade, customers_map
 from tests.engine.world import World, thing_map
 
@@ -35,6 +38,11 @@ def everything(w: World) -> dict[str, list[Any]]:
             for table in metadata.sorted_tables
             if table.name not in ("lease", "counter")
         }
+
+
+def stored(found: Stored | None) -> Stored:
+    assert found is not None
+    return found
 
 
 def said(found: Plan) -> Written:
@@ -85,7 +93,7 @@ def test_it_counts_what_it_lists() -> None:
     assert (customers.create_dataverse, customers.create_fno, customers.no_base) == (2, 1, 1)
     assert customers.out_of_scope == 2, "without a key, and without a company"
     assert found.total_writes == len(found.writes) == sum(each.rows for each in found.costs)
-    assert found.findings == 3 and all(each.reads > 0 for each in found.costs)
+    assert len(found.findings) == 3 and all(each.reads > 0 for each in found.costs)
     assert [(each.table, each.key) for each in found.ownerless] == [("new_customers", "d2")]
     for each in found.costs:
         assert sum(getattr(lane, f"requests_{each.side}") for lane in found.lanes) <= each.requests
@@ -178,6 +186,20 @@ def test_what_is_paired_without_a_key_or_a_company_is_proposed_row_by_row() -> N
     proposed = [(each.key, each.columns) for each in found.pairings]
     assert sorted(proposed) == [("C1", ("new_name",)), ("C3", ("new_company",))]
     assert [(each.key, each.columns) for each in found.lookalikes] == [("C2", ("new_name",))]
+    twice = {
+        row.id
+        for row in w.dataverse_memory.of("new_customers").values()
+        if row.values.get("new_name") == "twice"
+    }
+    assert set(found.lookalikes[0].candidates) == twice
+    paired = {each.key: (each.fno, each.dataverse) for each in found.pairings}
+    once = next(
+        row.id
+        for row in w.dataverse_memory.of("new_customers").values()
+        if row.values.get("new_name") == "once"
+    )
+    assert paired["C1"] == ('["usmf","C1"]', once)
+    assert {each.kind for each in found.findings} == {"maybe_twice", "no_company"}
     assert [each.key for each in found.ownerless] == ["c4"], "the other one gets its company in the run"
     w.connect("Groups", "Customers")
     assert said(found) == done(w)
@@ -188,3 +210,43 @@ def test_what_is_paired_without_a_key_or_a_company_is_proposed_row_by_row() -> N
             if each.action in ("pair", "lookalike")
         }
     assert noted == {("pair", *each) for each in proposed} | {("lookalike", "C2", ("new_name",))}
+
+
+def test_a_resume_is_planned_with_what_came_meanwhile() -> None:
+    w = Trade()
+    row = w.customer("C1", Name="before")
+    w.connect()
+    with w.store.read() as state:
+        lanes = [lane for lane in state.lanes(w.session.pair) if lane.map == "Customers"]
+    pause(w.store, lanes)
+    w.change(row, Name="after")
+    w.customer("C2", Name="new")
+    assert planned(w, what="delta").total_writes == 0
+    found = planned(w, what="resume")
+    assert sorted((each.kind, each.key) for each in found.writes) == [("create", "c2"), ("update", "c1")]
+    assert {lane.map for lane in found.lanes} == {"Customers"}
+    w.writes()
+    resume(w.store, lanes)
+    w.sync("Customers")
+    assert said(found) == done(w)
+
+
+def test_a_repair_is_planned_from_a_comparison() -> None:
+    w = Trade()
+    for number in range(6):
+        w.customer(f"C{number}", Name=f"Customer {number}")
+    w.connect()
+    w.sync()
+    w.change(stored(w.in_dataverse("C1")), new_name="changed there")
+    w.change(stored(w.in_fno("C2")), Name="x" * 60)
+    w.remove(stored(w.in_dataverse("C3")))
+    w.dataverse_memory.changes.clear()
+    w.writes()
+    found = planned(w, what="repair")
+    (lane,) = [each for each in found.lanes if (each.map, each.company) == ("Customers", "usmf")]
+    assert [(each.kind, each.key, each.field) for each in found.findings] == [
+        ("parked", "C2", "Name=new_name"),
+    ]
+    assert lane.equal == 3 and found.total_writes == lane.update_fno + lane.delete_fno > 0
+    reconcile(w.session, repair=True)
+    assert said(found) == done(w)

@@ -60,7 +60,7 @@ def test_differences_are_added_up_by_field_and_only_open_ones_need_a_person() ->
         "OrganizationName": 1,
         "CreditLimit": 1,
     }
-    assert [row[2] for row in finding_rows(found)] == ["C3"] and len(difference_rows(found)) == 3
+    assert [row[3] for row in finding_rows(found)] == ["C3"] and len(difference_rows(found)) == 3
 
 
 def test_columns_in_which_nothing_stands_are_left_out() -> None:

@@ -11,10 +11,13 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from tasks.state.records import ParkedRow
-from tasks.sync.planning import Plan, PlannedWrite, count_requests, plan
+from tasks.sync.control import pause, resume
+from tasks.sync.planning import Plan, PlannedWrite, What, count_requests, plan
+from tasks.sync.reconcile import reconcile
 from tests.integration.conftest import Install
-from tests.integration.installation import CORE, CURRENCIES, Installation
+from tests.integration.installation import ACCOUNTS, CORE, CURRENCIES, Installation
 from tests.integration.test_start_scenarios import SCENARIOS
+from tests.integration.trading import customer
 from tests.local_services import Services
 
 Written = Counter[tuple[str, str, str, str, frozenset[str]]]
@@ -100,3 +103,39 @@ def test_a_delta_is_planned_from_what_the_feeds_name(services: Services, install
     assert installation.ours() == []
     installation.delta()
     assert said(found, set()) == done(installation)
+
+
+@pytest.mark.parametrize("what", ["resume", "repair"])
+def test_a_resume_and_a_repair_are_planned_as_well(services: Services, install: Install, what: What) -> None:
+    SCENARIOS["data-new"].fno(services)
+    SCENARIOS["data-new"].dataverse(services)
+    installation = install(maps=CORE)
+    installation.initial()
+    installation.settle()
+    session = installation.session
+    with session.store.read() as state:
+        lanes = [lane for lane in state.lanes(session.pair) if lane.map == ACCOUNTS]
+    if what == "resume":
+        pause(session.store, lanes)
+    condition = "dataAreaId eq 'usmf' and CustomerAccount eq 'US-001'"
+    services.change("fno", "CustomersV3", {"SalesMemo": "hello"}, condition)
+    services.load(
+        "fno", "CustomersV3", [customer("usmf", "NEW-1"), customer("usmf", "NEW-2", CustomerGroupId="10")]
+    )
+    services.change("dataverse", "accounts", {"name": "changed there"}, "accountnumber eq 'C+D'")
+    installation.forget_writes()
+    found = plan(session, session.selected(), what=what)
+    assert installation.ours() == []
+    assert Counter((each.side, each.kind) for each in found.writes) == Counter(
+        {("dataverse", "create"): 2, ("dataverse", "update"): 1, ("fno", "update"): 2}
+    )
+    asked = requests(installation)
+    if what == "resume":
+        resume(session.store, lanes)
+        installation.delta()
+    else:
+        assert not reconcile(session, repair=True).open
+    assert said(found, set()) == done(installation)
+    for each in found.costs:
+        really = requests(installation)[each.side] - asked[each.side]
+        assert 0.75 * really - 5 <= each.requests <= 1.25 * really + 5, (each.side, each.requests, really)
