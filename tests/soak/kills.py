@@ -41,7 +41,7 @@ CUSTOMERS = 60
 LEASE = 5
 """Seconds that a lease lasts here: as short as the settings allow."""
 
-UNLIMITED = {"limit_requests": 10**6, "limit_seconds": 10.0**5, "limit_day": 10**8}
+UNLIMITED: dict[str, Any] = {"limit_requests": 10**6, "limit_seconds": 10.0**5, "limit_day": 10**8}
 """Each run begins anew with what a run asks first: fifty of them within minutes are no workload of anybody."""
 START_SECONDS = 90
 """Seconds in which a command has to write its first row."""
@@ -51,7 +51,7 @@ START_SECONDS = 90
 
 def work(given: dict[str, Any]) -> None:
     """Delta runs, one after the other, for ever."""
-    settings = Settings(**given | UNLIMITED)
+    settings = Settings(**given)
     session = Session.open(settings, catalogue=core_catalogue())
     maps = session.selected()
     while True:
@@ -185,6 +185,7 @@ def connected(services: Services, sides: Sides, folder: Path, lease: int) -> Ins
         lease_seconds=lease,
         brake_minimum=10_000,
         update_brake_share=1.0,
+        **UNLIMITED,
     )
     assert failed(installation.initial()) == []
     installation.quiet()
