@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,9 +14,15 @@ from flows.commands.output import FINDINGS, AsJson, Companies, console, emit, le
 from flows.commands.sync import Mode
 from flows.installation import installation
 
+if TYPE_CHECKING:
+    from tasks.sync.plan_findings import Finding
+    from tasks.sync.planning import Plan
+
 What = Literal["initial", "delta", "resume", "repair"]
 SHOWN = 20
-"""Findings on the screen."""
+"""Rows of a table on the screen."""
+OF_A_KIND = 5
+"""Rows of each kind of finding, and fields that differ, on the screen."""
 
 
 def plan(
@@ -44,7 +52,7 @@ def plan(
     Example: dualflow plan --area Customers --company usmf --html plan.html
     """
     with installation(note):
-        from flows import plan_report
+        from flows.plan_page import page
         from tasks.sync.planning import plan as rehearse
         from tasks.sync.session import Session
 
@@ -59,29 +67,53 @@ def plan(
             session.close()
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(plan_report.html(found), encoding="utf-8")
+        html.write_text(page(found), encoding="utf-8")
         note(f"written: {html}")
 
-    def show() -> None:
-        table("Plan", plan_report.LANE_COLUMNS, plan_report.lane_rows(found.lanes), whole=1)
-        findings = plan_report.finding_rows(found)
-        if findings:
-            table("To think about first", plan_report.FINDING_COLUMNS, findings[:SHOWN])
-            if len(findings) > SHOWN:
-                console().print(f"and {len(findings) - SHOWN:,} more: --json or --html")
-        fields = plan_report.by_field(found)
-        if fields:
-            table("Differences by field", plan_report.FIELD_COLUMNS, fields[:SHOWN])
-            if len(fields) > SHOWN:
-                console().print(f"and {len(fields) - SHOWN:,} more: --json or --html")
-        pairings = plan_report.pairing_rows(found)
-        if pairings:
-            table("Paired without a key or a company", plan_report.PAIRING_COLUMNS, pairings[:SHOWN])
-            if len(pairings) > SHOWN:
-                console().print(f"and {len(pairings) - SHOWN:,} more: --json or --html")
-        table("Requests", plan_report.COST_COLUMNS, plan_report.cost_rows(found))
-        console().print(f"{plan_report.summary(found)}. Nothing was written. {plan_report.basis(found)}")
-
-    emit(found.to_json(), as_json, show)
+    emit(found.to_json(), as_json, lambda: show(found))
     if found.findings:
         leave(FINDINGS)
+
+
+def show(found: Plan) -> None:
+    """Print a plan as people read it; only lanes in which something happens, and the first rows of each table."""
+    from flows import plan_report as report
+
+    rows = report.short_rows(found)
+    if rows:
+        table("Plan", report.SHORT_COLUMNS, rows, whole=2)
+    if idle := len(found.lanes) - len(rows):
+        console().print(f"{'and ' if rows else ''}{idle:,} maps and companies in which nothing is to do")
+    _show_findings(found.findings)
+    _cut("Values that differ, by field", report.FIELD_COLUMNS, report.by_field(found), OF_A_KIND)
+    _cut("Paired without a key or a company", report.PAIRING_COLUMNS, report.pairing_rows(found), SHOWN)
+    table("Requests", report.COST_COLUMNS, report.cost_rows(found))
+    console().print(f"{report.summary(found)}. Nothing was written. {report.basis(found)}")
+
+
+def _show_findings(findings: Sequence[Finding]) -> None:
+    """What to think about first, kind by kind; what to do stands once where it is the same for all."""
+    from rich.markup import escape
+
+    from tasks.sync.plan_findings import KINDS
+
+    for kind, own in groupby(findings, key=lambda each: each.kind):
+        rows = list(own)
+        todo = {each.todo for each in rows}
+        shown = [
+            (each.map, each.company, each.key, each.what, "" if len(todo) == 1 else each.todo)
+            for each in rows
+        ]
+        title = f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'} to think about first: {KINDS[kind]}"
+        _cut(title, ("map", "company", "row", "what", "what to do"), shown, OF_A_KIND)
+        if len(todo) == 1:
+            console().print(f"  → {escape(rows[0].todo)}\n")
+
+
+def _cut(title: str, columns: Sequence[str], rows: Sequence[Sequence[str | int]], most: int) -> None:
+    """A table of the first rows, if there are any, and how many more there are."""
+    if rows:
+        console().print(f"[italic]{title}[/]")  # a title of the table would be folded to its width
+        table("", columns, rows[:most])
+    if len(rows) > most:
+        console().print(f"and {len(rows) - most:,} more: --json or --html")

@@ -49,6 +49,11 @@ class Cost:
         """All of them."""
         return self.reads + self.writes
 
+    @property
+    def day(self) -> int:
+        """What a day's limit counts: rows written, and requests that read."""
+        return self.reads + self.rows
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

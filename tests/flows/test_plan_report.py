@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from flows.plan_report import ROWS, basis, by_field, difference_rows, finding_rows, html, span, summary
-from tasks.state.records import ConflictRecord
+import pytest
+
+from flows.commands.plan import show
+from flows.plan_page import ROWS, page
+from flows.plan_report import basis, by_field, difference_rows, finding_rows, span, summary
+from tasks.state.records import ConflictRecord, ParkedRow
 from tasks.sync.cost import Cost, Pace
 from tasks.sync.planning import Plan, PlannedLane, PlannedWrite
 
@@ -36,14 +40,14 @@ def test_what_the_time_rests_on_is_said() -> None:
 
 
 def test_what_rows_hold_is_shown_and_never_run() -> None:
-    page = html(a_plan("<script>alert(1)</script>"))
-    assert "<script>" not in page and "&lt;script&gt;alert(1)" in page
+    shown = page(a_plan("<script>alert(1)</script>"))
+    assert "<script>" not in shown and "&lt;script&gt;alert(1)" in shown
 
 
 def test_a_long_plan_is_cut_and_says_so() -> None:
-    page = html(a_plan(writes=ROWS + 7))
-    assert page.count("<td>C1</td>") == ROWS
-    assert "7 more; --json has them" in page
+    shown = page(a_plan(writes=ROWS + 7))
+    assert shown.count("<td>C1</td>") == ROWS
+    assert "7 more; --json has them" in shown
 
 
 def test_differences_are_added_up_by_field_and_only_open_ones_need_a_person() -> None:
@@ -64,5 +68,39 @@ def test_differences_are_added_up_by_field_and_only_open_ones_need_a_person() ->
 
 
 def test_columns_in_which_nothing_stands_are_left_out() -> None:
-    page = html(a_plan())
-    assert "new → F&amp;O" in page and "changed → DV" not in page
+    shown = page(a_plan())
+    assert "new → F&amp;O" in shown and "changed → DV" not in shown
+
+
+def parked(key: str, code: str = "ambiguous") -> ParkedRow:
+    return ParkedRow(
+        1, "Customers", "usmf", "fno", key, key, "duplicate", code, f"two of {key}", "merge them"
+    )
+
+
+def test_what_to_think_about_is_told_kind_by_kind_and_its_remedy_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = a_plan()
+    found.lanes.append(PlannedLane("Groups", "usmf", "ok", ""))
+    found.unclear = [parked("C2"), parked("C1"), parked("C3", "duplicate")]
+    show(found)
+    told = capsys.readouterr().out
+    assert told.index("several rows could be") < told.index("two of C1") < told.index("two of C2")
+    assert told.count("merge them") == 2, "once a kind"
+    assert "1 maps and companies in which nothing is to do" in told and "Groups" not in told
+    assert "several rows could be its counterpart<span class=soft> · merge them" in page(found)
+
+
+def test_a_limit_that_the_run_exceeds_is_seen() -> None:
+    found = a_plan()
+    assert "class=over" not in page(found)
+    found.costs = [Cost("fno", 10, 5000, 5000, 4000, 100_000, 300.0)]
+    assert "class=over" in page(found) and "125% of the 4,000 left" in page(found)
+
+
+def test_bars_of_both_systems_have_one_scale() -> None:
+    found = a_plan(writes=20)
+    found.lanes.append(PlannedLane("Groups", "", "ok", "", create_dataverse=5, delete_dataverse=5))
+    shown = page(found)
+    assert "minmax(0, 20fr) minmax(0, 10fr)" in shown and 'title="5 deleted in Dataverse"' in shown
