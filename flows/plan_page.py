@@ -15,8 +15,8 @@ from flows.plan_report import (
     by_field,
     difference_rows,
     lane_rows,
+    lasts,
     pairing_rows,
-    span,
 )
 from mappings.metadata import SIDE_NAMES, SideName
 from tasks.sync.cost import Cost
@@ -112,7 +112,7 @@ def _tiles(found: Plan) -> str:
     ] or [("", "0", "rows to write")]
     tiles.append(("mind" if found.findings else "", f"{len(found.findings):,}", "rows to think about first"))
     if found.costs:
-        tiles.append(("", span(found.duration), "about, for the run"))
+        tiles.append(("", lasts(found).removeprefix("about "), "for the run, about"))
     return (
         "<div class=tiles>"
         + "".join(

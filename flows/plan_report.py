@@ -66,8 +66,15 @@ def summary(found: Plan) -> str:
         or "nothing to write"
     )
     requests = " and ".join(f"{each.requests:,} to {SIDE_NAMES[each.side]}" for each in found.costs)
-    asked = f"; about {span(found.duration)}, and requests: {requests}" if found.costs else ""
+    asked = f"; {lasts(found)}, and requests: {requests}" if found.costs else ""
     return f"{len(found.lanes)} lanes: {said}{asked}"
+
+
+def lasts(found: Plan) -> str:
+    """How long the run takes."""
+    most = span(found.duration)
+    least = span(found.quickest) if found.quickest else most
+    return f"about {most}" if least == most else f"{least} to {most}"
 
 
 def basis(found: Plan) -> str:
@@ -75,7 +82,8 @@ def basis(found: Plan) -> str:
     writes = (
         f"writes at the {found.pace.rows_a_second:,.0f} rows a second of run {found.pace.run}"
         if found.pace.run is not None
-        else f"writes at {found.pace.rows_a_second:,.0f} rows a second, which is assumed: no run of this installation tells yet"
+        else f"writes as fast as they were rehearsed at best, else at {found.pace.rows_a_second:,.0f} rows a second, which is"
+        " assumed: no run of this installation tells yet"
     )
     held = [each for each in found.costs if each.held_up]
     limits = "".join(

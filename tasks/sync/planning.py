@@ -105,6 +105,7 @@ class Plan:
         costs: what each side is asked for, against what is left of its limits.
         seconds: that the rehearsal took.
         duration: seconds that the run takes, about; `pace` says what that rests on.
+        quickest: the same if writing took no longer than rehearsing it; less than `duration` where the pace is assumed.
     """
 
     what: What
@@ -121,6 +122,7 @@ class Plan:
     costs: list[Cost] = field(default_factory=list)
     seconds: float = 0.0
     duration: float = 0.0
+    quickest: float = 0.0
     pace: Pace = field(default_factory=Pace)
 
     @property
@@ -157,6 +159,7 @@ def plan(
     before = session.requests()
     found = Plan(what)
     with _rehearsed(session) as (copy, sides):
+        past = _Past.of(copy)
         work = _Work(copy, sides)
         if what == "initial":
             summaries = work.initial(maps, companies, mode)
@@ -169,7 +172,7 @@ def plan(
             summaries += work.settle(maps, companies)
         reading, read = time.perf_counter() - started, session.requests()
         found.lanes = _lanes(summaries, sides, work.requests)
-        _look_up(found, copy, sides, listed)
+        _look_up(found, copy, sides, listed, past)
         found.pairings, found.lookalikes = (proposals(copy, noted, maps) for noted in ("pair", "lookalike"))
         if what == "initial":
             found.ownerless = ownerless(copy, maps, companies)
@@ -182,6 +185,9 @@ def plan(
         )
     found.pace = pace(session.store, session.pair)
     found.duration = round(duration(found.costs, reading, found.pace), 1)
+    found.quickest = found.duration
+    if found.pace.run is None:
+        found.quickest = round(max([reading, *(each.held_up for each in found.costs)]), 1)
     found.seconds = round(time.perf_counter() - started, 3)
     return found
 
@@ -306,6 +312,25 @@ class _Work:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """Conflicts on record before a rehearsal: the number of the last, and of those that wait for a person."""
+
+    last: int
+    waiting: frozenset[int]
+
+    @classmethod
+    def of(cls, session: Session) -> _Past:
+        with session.store.read() as state:
+            newest = state.conflicts(session.pair, limit=1)
+            waiting = state.conflicts(session.pair, status="open")
+        return cls(newest[0].id if newest else 0, frozenset(each.id for each in waiting))
+
+    def without(self, conflicts: Sequence[ConflictRecord]) -> list[ConflictRecord]:
+        """Those that are the rehearsal's: what was decided before is over."""
+        return [each for each in conflicts if each.id > self.last or each.id in self.waiting]
+
+
 def _lanes(
     summaries: Sequence[LaneSummary],
     sides: Sequence[PretendedSide],
@@ -336,7 +361,7 @@ def _lanes(
     return out
 
 
-def _look_up(found: Plan, copy: Session, sides: Sequence[PretendedSide], listed: int) -> None:
+def _look_up(found: Plan, copy: Session, sides: Sequence[PretendedSide], listed: int, past: _Past) -> None:
     """What the copy of the state holds after the rehearsal."""
     found.total_writes = sum(len(side.written) for side in sides)
     with copy.store.read() as state:
@@ -346,7 +371,7 @@ def _look_up(found: Plan, copy: Session, sides: Sequence[PretendedSide], listed:
             found.unclear += [each for each in parked if each.code in NOT_TAKEN]
             found.parked += [each for each in parked if each.code not in NOT_TAKEN]
             found.waiting += state.waiting(copy.pair, map_, company)
-            found.conflicts += state.conflicts(copy.pair, map_, company)
+            found.conflicts += past.without(state.conflicts(copy.pair, map_, company))
         keys: dict[tuple[str, str, str], str] = {}
         for side in sides:
             of_lane: dict[tuple[str, str], list[Pretended]] = {}

@@ -79,6 +79,7 @@ def test_the_run_does_what_the_plan_says() -> None:
     conflicts = {(each.key, each.kind, tuple(each.fields)) for each in found.conflicts}
     w.writes()
     w.connect("Groups", "Customers")
+    assert not planned(w, what="delta").conflicts, "what earlier runs decided is over"
     assert said(found) == done(w)
     assert set(w.parked()) == parked == {("C4", "too_long")}
     assert {(each.row, each.parent_key) for each in w.waiting() if each.unit < 0} == waiting
