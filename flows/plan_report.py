@@ -67,7 +67,10 @@ def summary(found: Plan) -> str:
     )
     requests = " and ".join(f"{each.requests:,} to {SIDE_NAMES[each.side]}" for each in found.costs)
     asked = f"; {lasts(found)}, and requests: {requests}" if found.costs else ""
-    return f"{len(found.lanes)} lanes: {said}{asked}"
+    if found.what == "resume" and not found.lanes:
+        return "None of these maps is paused, so there is nothing to resume"
+    count = len(found.lanes)
+    return f"{count:,} {'map and company' if count == 1 else 'maps and companies'}: {said}{asked}"
 
 
 def lasts(found: Plan) -> str:

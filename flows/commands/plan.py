@@ -87,6 +87,9 @@ def show(found: Plan) -> None:
     _show_findings(found.findings)
     _cut("Values that differ, by field", report.FIELD_COLUMNS, report.by_field(found), OF_A_KIND)
     _cut("Paired without a key or a company", report.PAIRING_COLUMNS, report.pairing_rows(found), SHOWN)
+    if found.what == "resume" and not found.lanes:
+        console().print(f"{report.summary(found)}.")
+        return
     table("Requests", report.COST_COLUMNS, report.cost_rows(found))
     console().print(f"{report.summary(found)}. Nothing was written. {report.basis(found)}")
 

@@ -21,8 +21,16 @@ def a_plan(key: str = "C1", writes: int = 1) -> Plan:
 
 def test_one_line_says_what_matters() -> None:
     assert (
-        summary(a_plan()) == "1 lanes: 1 new in F&O; about 10 min, and requests: 2 to F&O and 3 to Dataverse"
+        summary(a_plan())
+        == "1 map and company: 1 new in F&O; about 10 min, and requests: 2 to F&O and 3 to Dataverse"
     )
+
+
+def test_a_resume_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Plan("resume", costs=a_plan().costs)
+    show(found)
+    told = capsys.readouterr().out
+    assert "None of these maps is paused" in told and "Requests" not in told
 
 
 def test_what_the_time_rests_on_is_said() -> None:
