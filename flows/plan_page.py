@@ -206,7 +206,7 @@ def _meters(each: Cost) -> Iterable[str]:
     requests = f"{each.reads:,} that read, {each.writes:,} that write {each.rows:,} rows"
     asked = (
         (each.requests, each.free, "requests", "left of these five minutes", requests),
-        (each.day, each.free_today, "rows and reads", "left of today", ""),
+        (each.operations, each.free_today, "operations", "left of today", ""),
     )
     for needed, free, unit, said, which in asked:
         part = needed / free if free else float(needed > 0)

@@ -42,7 +42,16 @@ SHORT_COLUMNS = (
     "requests",
     "note",
 )
-COST_COLUMNS = ("system", "reads", "writes", "rows written", "free in 5 min", "free today", "held up")
+COST_COLUMNS = (
+    "system",
+    "reads",
+    "writes",
+    "rows written",
+    "free in 5 min",
+    "for the day",
+    "free today",
+    "held up",
+)
 FIELD_COLUMNS = ("map", "field", "rows that differ", "who wins")
 KIND_WORDS = {
     "create_dataverse": "new in Dataverse",
@@ -115,6 +124,7 @@ def cost_rows(found: Plan) -> list[tuple[str | int, ...]]:
             each.writes,
             each.rows,
             each.free,
+            each.operations,
             each.free_today,
             span(each.held_up) if each.held_up else "",
         )

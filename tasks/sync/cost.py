@@ -7,7 +7,7 @@ enough to tell, else at a pace that is assumed and said to be. A limit that is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -34,6 +34,7 @@ class Cost:
         free: requests that are left of our share of the service's limit in the present five minutes.
         free_today: rows and single requests that are left of our share of a day's.
         held_up: seconds that the limits hold the run up, at least.
+        operations: what a day's limit counts: rows written, and reads, each row of a batch for itself.
     """
 
     side: SideName
@@ -43,16 +44,12 @@ class Cost:
     free: int
     free_today: int
     held_up: float
+    operations: int = 0
 
     @property
     def requests(self) -> int:
         """All of them."""
         return self.reads + self.writes
-
-    @property
-    def day(self) -> int:
-        """What a day's limit counts: rows written, and requests that read."""
-        return self.reads + self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,14 @@ class Pace:
     run: int | None = None
 
 
-def cost(side: SideName, reads: int, writes: int, rows: int, standing: Standing, *, loads: bool) -> Cost:
+def cost(
+    side: SideName, reads: int, read: int, writes: int, rows: int, standing: Standing, *, loads: bool
+) -> Cost:
     """Hold what a run asks of a side against its limits.
 
     Args:
-        rows: rows written; a day's limit counts each of them, and each request that reads.
+        read: the same as a day's limit counts them: each row that is read in a batch.
+        rows: rows written; a day's limit counts each of them.
         standing: what is used of the limits now.
         loads: an initial load: it may use less than all of our share.
     """
@@ -80,8 +80,8 @@ def cost(side: SideName, reads: int, writes: int, rows: int, standing: Standing,
     a_window, a_day = int(limits.requests * share), int(limits.operations * share)
     free, free_today = max(0, a_window - used.requests), max(0, a_day - used.operations)
     held_up = _windows(reads + writes - free, a_window) * limits.window
-    held_up = max(held_up, _windows(rows + reads - free_today, a_day) * DAY)
-    return Cost(side, reads, writes, rows, free, free_today, held_up)
+    held_up = max(held_up, _windows(rows + read - free_today, a_day) * DAY)
+    return Cost(side, reads, writes, rows, free, free_today, held_up, rows + read)
 
 
 def _windows(lacking: int, a_window: int) -> int:
@@ -113,3 +113,16 @@ def duration(costs: Iterable[Cost], reading: float, speed: Pace) -> float:
     costs = list(costs)
     working = reading + sum(each.rows for each in costs) / speed.rows_a_second
     return max([working, *(each.held_up for each in costs)])
+
+
+def count_requests(counted: Mapping[SideName, Mapping[str, int]], side: SideName) -> int:
+    """Requests for data that a side was sent so far, as limits of five minutes count them."""
+    kinds = ("page", "read", "find", "feed", "batch", "bulk")
+    return sum(int(counted.get(side, {}).get(kind, 0)) for kind in kinds)
+
+
+def count_operations(counted: Mapping[SideName, Mapping[str, int]], side: SideName) -> int:
+    """The same as a day's limit counts them: rows that were written, or read in a batch, each for itself."""
+    own = counted.get(side, {})
+    alone = sum(int(own.get(kind, 0)) for kind in ("page", "find", "feed"))
+    return max(alone + int(own.get("operations", 0)), count_requests(counted, side))

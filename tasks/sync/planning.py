@@ -23,7 +23,7 @@ from tasks.state.store import Store
 from tasks.sync.budget import Limits, standing
 from tasks.sync.companies import Companies
 from tasks.sync.control import resume
-from tasks.sync.cost import Cost, Pace, cost, duration, pace
+from tasks.sync.cost import Cost, Pace, cost, count_operations, count_requests, duration, pace
 from tasks.sync.lane import Counts
 from tasks.sync.plan_findings import NOT_TAKEN, Finding, findings
 from tasks.sync.pretending import Pretended, PretendedSide
@@ -179,10 +179,11 @@ def plan(
     limits, now = Limits.of(session.settings), session.seams.now().timestamp()
     for side in sides:
         used = standing(session.store, session.pair, side.name, limits, now)
-        reads = count_requests(read, side.name) - count_requests(before, side.name)
-        found.costs.append(
-            cost(side.name, reads, side.requests_saved, len(side.written), used, loads=what == "initial")
+        reads, single = (
+            count(read, side.name) - count(before, side.name) for count in (count_requests, count_operations)
         )
+        saved, rows = side.requests_saved, len(side.written)
+        found.costs.append(cost(side.name, reads, single, saved, rows, used, loads=what == "initial"))
     found.pace = pace(session.store, session.pair)
     found.duration = round(duration(found.costs, reading, found.pace), 1)
     found.quickest = found.duration
@@ -388,9 +389,3 @@ def _look_up(found: Plan, copy: Session, sides: Sequence[PretendedSide], listed:
             found.writes.append(
                 PlannedWrite(*write.lane, side.name, write.table, write.kind, write.row, key, write.fields)
             )
-
-
-def count_requests(counted: dict[SideName, dict[str, int]], side: SideName) -> int:
-    """Requests for data that a side was sent so far, as limits count them."""
-    kinds = ("page", "read", "find", "feed", "batch", "bulk")
-    return sum(int(counted.get(side, {}).get(kind, 0)) for kind in kinds)

@@ -6,10 +6,19 @@ from datetime import timedelta
 
 import pytest
 
+from mappings.metadata import SideName
 from tasks.state.budgets import Used
 from tasks.state.records import RunLane
 from tasks.sync.budget import DAY, Limits, Standing
-from tasks.sync.cost import ASSUMED_ROWS_A_SECOND, Pace, cost, duration, pace
+from tasks.sync.cost import (
+    ASSUMED_ROWS_A_SECOND,
+    Pace,
+    cost,
+    count_operations,
+    count_requests,
+    duration,
+    pace,
+)
 from tests.engine.trade import Trade
 
 LIMITS = Limits(requests=1000, seconds=1000.0, operations=100_000)
@@ -34,18 +43,18 @@ def standing(requests: int = 0, operations: int = 0) -> Standing:
 def test_limits_hold_up_what_is_more_than_they_leave(
     reads: int, writes: int, rows: int, used: Standing, held_up: float
 ) -> None:
-    found = cost("fno", reads, writes, rows, used, loads=False)
+    found = cost("fno", reads, reads, writes, rows, used, loads=False)
     assert (found.requests, found.held_up) == (reads + writes, held_up)
     assert (found.free, found.free_today) == (1000 - used.used.requests, 100_000 - used.used.operations)
 
 
 def test_an_initial_load_leaves_something_for_live_changes() -> None:
-    found = cost("fno", 900, 0, 0, standing(), loads=True)
+    found = cost("fno", 900, 900, 0, 0, standing(), loads=True)
     assert found.free < 900 and found.held_up == 300.0
 
 
 def test_the_time_is_that_of_the_work_or_of_the_limits_whichever_is_longer() -> None:
-    easy, held = (cost("fno", 10, 10, rows, standing(), loads=False) for rows in (2000, 150_000))
+    easy, held = (cost("fno", 10, 10, 10, rows, standing(), loads=False) for rows in (2000, 150_000))
     assert duration([easy], 5.0, Pace(100.0)) == 25.0
     assert duration([easy, held], 5.0, Pace(100_000.0)) == DAY
 
@@ -69,3 +78,10 @@ def test_the_pace_is_that_of_the_latest_run_that_wrote_enough() -> None:
         numbers.append(number)
     found = pace(w.store, w.session.pair)
     assert (found.run, round(found.rows_a_second)) == (numbers[0], 110)
+
+
+def test_a_day_counts_each_row_that_is_read_in_a_batch() -> None:
+    counted: dict[SideName, dict[str, int]] = {"fno": {"page": 3, "read": 2, "operations": 1500}}
+    assert (count_requests(counted, "fno"), count_operations(counted, "fno")) == (5, 1503)
+    found = cost("fno", 5, 1503, 1, 100, standing(), loads=False)
+    assert (found.requests, found.operations) == (6, 1603)

@@ -12,7 +12,8 @@ import pytest
 
 from tasks.state.records import ParkedRow
 from tasks.sync.control import pause, resume
-from tasks.sync.planning import Plan, PlannedWrite, What, count_requests, plan
+from tasks.sync.cost import count_operations, count_requests
+from tasks.sync.planning import Plan, PlannedWrite, What, plan
 from tasks.sync.reconcile import reconcile
 from tests.integration.conftest import Install
 from tests.integration.installation import ACCOUNTS, CORE, CURRENCIES, Installation
@@ -44,10 +45,22 @@ def done(installation: Installation) -> Written:
     return out
 
 
-def requests(installation: Installation) -> dict[str, int]:
-    """Requests for data that each side was sent so far."""
+def asked(installation: Installation) -> dict[str, tuple[int, int]]:
+    """Requests for data that each side was sent so far, and the operations in them."""
     counted = installation.session.requests()
-    return {side: count_requests(counted, side) for side in counted}
+    return {side: (count_requests(counted, side), count_operations(counted, side)) for side in counted}
+
+
+def assert_asked_as_planned(
+    installation: Installation, found: Plan, before: dict[str, tuple[int, int]]
+) -> None:
+    """Beside what the rows take, a run asks about feeds and reads again what a service refused."""
+    for each in found.costs:
+        for planned, now, then in zip(
+            (each.requests, each.operations), asked(installation)[each.side], before[each.side], strict=True
+        ):
+            really = now - then
+            assert 0.75 * really - 5 <= planned <= 1.25 * really + 5, (each.side, planned, really)
 
 
 def row_of(each: PlannedWrite | ParkedRow) -> tuple[str, str, str]:
@@ -67,17 +80,18 @@ def test_the_run_does_what_the_plan_says(services: Services, install: Install, n
     # what a service fills in on its own can't be planned
     services.switch(normalize_defaults=False)
     installation = install(maps=CORE)
+    known = plan(
+        installation.session, installation.session.selected(), listed=0
+    )  # metadata is asked for once
     before = services.write_count()
     found = plan(installation.session, installation.session.selected())
+    assert found.total_writes == known.total_writes
     assert services.write_count() == before
     assert installation.lane(CURRENCIES).initial == "none"
 
-    asked = requests(installation)
+    asked_before = asked(installation)
     installation.initial()
-    for each in found.costs:
-        really = requests(installation)[each.side] - asked[each.side]
-        # beside what the rows take, a run asks about feeds and reads again what a service refused
-        assert 0.75 * really - 5 <= each.requests <= 1.25 * really + 5, (each.side, each.requests, really)
+    assert_asked_as_planned(installation, found, asked_before)
     refused = {row_of(each) for each in installation.parked() if each.code == "refused"}
     planned, written = said(found, refused), done(installation)
     assert planned == written, f"not done {planned - written}, not planned {written - planned}"
@@ -129,13 +143,11 @@ def test_a_resume_and_a_repair_are_planned_as_well(services: Services, install: 
     assert Counter((each.side, each.kind) for each in found.writes) == Counter(
         {("dataverse", "create"): 2, ("dataverse", "update"): 1, ("fno", "update"): 2}
     )
-    asked = requests(installation)
+    asked_before = asked(installation)
     if what == "resume":
         resume(session.store, lanes)
         installation.delta()
     else:
         assert not reconcile(session, repair=True).open
     assert said(found, set()) == done(installation)
-    for each in found.costs:
-        really = requests(installation)[each.side] - asked[each.side]
-        assert 0.75 * really - 5 <= each.requests <= 1.25 * really + 5, (each.side, each.requests, really)
+    assert_asked_as_planned(installation, found, asked_before)
