@@ -86,7 +86,7 @@ def lasts(found: Plan) -> str:
     """How long the run takes."""
     most = span(found.duration)
     least = span(found.quickest) if found.quickest else most
-    return f"about {most}" if least == most else f"{least} to {most}"
+    return f"about {most}" if least == most else f"about {least} to {most}"
 
 
 def basis(found: Plan) -> str:
@@ -94,7 +94,7 @@ def basis(found: Plan) -> str:
     writes = (
         f"writes at the {found.pace.rows_a_second:,.0f} rows a second of run {found.pace.run}"
         if found.pace.run is not None
-        else f"writes as fast as they were rehearsed at best, else at {found.pace.rows_a_second:,.0f} rows a second, which is"
+        else f"between writes as fast as they were rehearsed and {found.pace.rows_a_second:,.0f} rows a second, which is"
         " assumed: no run of this installation tells yet"
     )
     held = [each for each in found.costs if each.held_up]

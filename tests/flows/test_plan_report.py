@@ -37,7 +37,7 @@ def test_what_the_time_rests_on_is_said() -> None:
     found = a_plan()
     assert "20 rows a second, which is assumed" in basis(found) and "Dataverse's limits" in basis(found)
     found.quickest = 12.0
-    assert "; 12 s to 10 min, and" in summary(found) and "12 s to 10 min" in page(found)
+    assert "; about 12 s to 10 min, and" in summary(found) and "12 s to 10 min" in page(found)
     found.pace = Pace(640, 12)
     assert "640 rows a second of run 12" in basis(found)
     assert [span(seconds) for seconds in (0.2, 61, 600, 9000, 400_000)] == [
