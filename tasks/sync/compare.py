@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from mappings import filters as expressions
 from tasks.connectors.side import Row, SideName
 from tasks.sync.cases import Case, Comparison, fno_row_id, version_of
 from tasks.sync.diff import UNKNOWN, Seen
+from tasks.sync.images import Images
 from tasks.sync.intents import Layouts, Standing, is_delete, settle_intent
 from tasks.sync.lane import Lane
 from tasks.sync.lookups import Lookups, Parents
@@ -27,6 +28,9 @@ class Comparer:
         self._lane = lane
         self._lookups = lookups
         self._layouts = Layouts(lane)
+        self.images: Mapping[SideName, Images] = {
+            side: Images(lane.layout, side) for side in ("fno", "dataverse")
+        }
         self._who = lane.dataverse.who()
         self._references = [p for column in lookups.columns for p in lookups.pairs_of(column)]
         fno_filter, dataverse_filter = lane.map.fno.filter, lane.map.dataverse.filter
@@ -191,6 +195,7 @@ class Comparer:
                         Standing(fno[i], texts_fno[i]),
                         base_dataverse[i],
                         base_fno[i],
+                        self.images["dataverse"],
                         created=created,
                         ours=self.is_ours(case.dataverse)
                         and (created or version_of(case.dataverse) != link.dataverse_version),
@@ -210,6 +215,7 @@ class Comparer:
                         Standing(dataverse[i], texts_dataverse[i]),
                         base_fno[i],
                         base_dataverse[i],
+                        self.images["fno"],
                         created=created,
                         ours=False,
                     )

@@ -9,16 +9,47 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
+from mappings.metadata import Column, SideName
+from tasks.transform.layout import Layout, PairPlan
 
-def is_image(sent: str, held: str) -> bool:
-    """Is `held` the trimmed, cut, rounded or recased form of `sent`? Both are canonical texts.
+NUMBERS = frozenset({"decimal", "double"})
+TEXTS = frozenset({"text", "memo"})
+SHORTEST = 10
+"""Characters of the shortest text that F&O's own types hold: what is shorter was not cut by it."""
 
-    An empty value is an image of nothing: a service that drops a value altogether can't be told from a user who does.
+
+class Images:
+    """What one side may make of the values that it is sent.
+
+    References and options stay what they are: who finds another one there finds a user's choice.
     """
-    if not held:
-        return not sent
-    given, kept = _squeezed(sent), _squeezed(held)
-    return given.startswith(kept) or _rounds(sent, held)
+
+    def __init__(self, layout: Layout, side: SideName) -> None:
+        self._how = [_how(plan, plan.fno if side == "fno" else plan.dataverse, side) for plan in layout.pairs]
+
+    def is_image(self, pair: int, sent: str, held: str) -> bool:
+        """Is `held` the trimmed, recased, rounded or cut form of `sent`? Both are canonical texts of this pair.
+
+        An empty value is an image of nothing: a service that drops a value altogether can't be told from a user who does.
+        """
+        how = self._how[pair]
+        if not held or not how:
+            return not held and not sent
+        if how == "number":
+            return _rounds(sent, held)
+        given, kept = _squeezed(sent), _squeezed(held)
+        return given == kept or (how == "cut" and len(kept) >= SHORTEST and given.startswith(kept))
+
+
+def _how(plan: PairPlan, target: Column, side: SideName) -> str:
+    if plan.lookup is not None or plan.pair.values:
+        return ""
+    if target.kind in NUMBERS:
+        return "number"
+    if target.kind not in TEXTS:
+        return ""
+    # Dataverse says how much a column holds, and refuses what is longer; F&O need not say it, and may cut
+    return "cut" if side == "fno" and target.max_length is None else "text"
 
 
 def _squeezed(text: str) -> str:

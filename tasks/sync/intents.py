@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tasks.state.records import Link
 from tasks.sync.diff import UNKNOWN, Digests, Flags
-from tasks.sync.images import is_image
+from tasks.sync.images import Images
 from tasks.sync.lane import Lane
 
 
@@ -119,6 +119,7 @@ def settle_intent(
     source_now: Standing,
     base_target: Digests,
     base_source: Digests,
+    images: Images,
     *,
     created: bool,
     ours: bool,
@@ -128,6 +129,7 @@ def settle_intent(
     Args:
         intent: Digests about to stand on the target, and those of the source they came from; 0 = not part of the write.
         target_now, source_now: Both sides as just read.
+        images: What the target may make of values.
         created: The write was a create and the row is there: it happened, whatever became of single values.
         ours: The row moved since the intent was noted, and the target names us as the last to modify it: it happened, and what
             differs is the service's own normalization.
@@ -145,7 +147,7 @@ def settle_intent(
     # nobody says who wrote this: it is ours where it is what the service may have made of a value that still stands at its source
     doubtful = rest & (now != base_target) & (source_now.digests == source)
     for p in np.flatnonzero(doubtful).tolist():
-        normalized[p] = is_image(str(source_now.texts[p]), str(target_now.texts[p]))
+        normalized[p] = images.is_image(p, str(source_now.texts[p]), str(target_now.texts[p]))
     if created:
         base_source[rest] = source[rest]
         # if somebody else changed the row after we made it, the difference is that person's edit

@@ -23,7 +23,6 @@ from tasks.sync.compare import Comparer
 from tasks.sync.diff import Decision, Digests
 from tasks.sync.family import children
 from tasks.sync.feeds import entry, link_name
-from tasks.sync.images import is_image
 from tasks.sync.kept import repaired
 from tasks.sync.lane import Lane
 from tasks.sync.notes import Notes
@@ -95,7 +94,7 @@ class Recorder(Noting):
         between: our own value is the base that makes it that person's edit.
         """
         send, comparison = work.sends[k], work.comparison
-        i = send.case
+        i, images = send.case, self._comparer.images[send.side]
         before, sent, sent_texts = (
             (comparison.dataverse[i], comparison.fno[i], comparison.texts_fno[i])
             if send.side == "dataverse"
@@ -103,7 +102,7 @@ class Recorder(Noting):
         )
         ours = held.copy()
         for p in np.flatnonzero(send.pairs & (held != sent) & (held != before)).tolist():
-            if not is_image(str(sent_texts[p]), str(texts[p])):
+            if not images.is_image(p, str(sent_texts[p]), str(texts[p])):
                 ours[p] = sent[p]
         return ours
 

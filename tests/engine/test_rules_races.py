@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from tasks.sync.seams import Crash
+from tests.engine.trade import Trade
 from tests.engine.world import World
 
 Kind = Literal["read", "batch"]
@@ -134,3 +135,37 @@ def test_a_row_made_again_under_another_key_is_known_by_it_after_a_crash() -> No
         links = [link for link in state.iterate_links(w.session.pair, "Things", "", 0, 9) if link.fno_key]
         assert sorted(str((link.fno_key or {})["Code"]) for link in links) == ["A2", "B9"]
         assert sorted(link.key or "" for link in links) == ["\x1fa2", "\x1fb9"]
+
+
+def at_intent(w: Trade, act: Callable[[], object]) -> None:
+    """A user acts when a write is noted and not sent yet."""
+
+    def point(name: str) -> None:
+        if name == "intent":
+            w.failpoint = lambda _: None
+            act()
+
+    w.failpoint = point
+
+
+@pytest.mark.parametrize("what", ["reference", "text"])
+def test_who_sets_something_shorter_while_we_write_is_not_taken_for_the_service(what: str) -> None:
+    """The other customer's key, and the other name, are the beginning of what we were about to write."""
+    w = Trade()
+    w.customer("US", Name="one")
+    row = w.customer("US*", Name="three")
+    w.connect()
+    contact, other = w.in_dataverse("US*"), w.in_dataverse("US")
+    assert contact is not None and other is not None
+    if what == "reference":
+        w.change(row, InvoiceAccount="US*")
+        at_intent(w, lambda: w.change(contact, new_invoice=other.id))
+    else:
+        w.change(row, Name="Contoso Trading Company")
+        at_intent(w, lambda: w.change(contact, new_name="Contoso Trading"))
+    for _ in range(3):
+        w.sync("Customers")
+    invoices = {"US*": contact.id, "US": other.id}
+    assert contact.values.get("new_invoice") == invoices.get(str(row.values.get("InvoiceAccount") or ""))
+    assert contact.values["new_name"] == row.values["Name"]
+    assert [each.kind for each in w.conflicts()] == ["conflict"]
