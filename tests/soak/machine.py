@@ -18,6 +18,7 @@ from tests.soak.excuses import accepted, without_excused
 from tests.soak.reading import Reader
 from tests.soak.shapes import MAPS, REFERRED, SHAPES
 from tests.soak.steps import (
+    MOST,
     Edit,
     Fault,
     Interference,
@@ -253,6 +254,68 @@ class Duels(Soak):
             else:
                 met += (replace(second, kind=kinds[1]),)
         self.play("delta", [Interference(place, nth, met)], [lost] if lost else [])
+
+    @rule(
+        map=st.sampled_from([0, 1, 2, 3, 3, 4]),
+        places=st.lists(
+            st.tuples(st.integers(0, 7), st.integers(0, 10)),
+            min_size=2,
+            max_size=5,
+            unique_by=lambda each: each[0],
+        ),
+        side=st.sampled_from(SIDES),
+        value=st.sampled_from([4, 4, 4, 1]),
+        how=st.sampled_from(["crash", "crash", "answer lost"]),
+    )
+    def withdrawn(self, map: int, places: list[tuple[int, int]], side: Side, value: int, how: str) -> None:
+        """Rows are written and nobody hears of it; meanwhile their user takes the edit back, or says something else.
+
+        Args:
+            how: the process dies right after the write, or its answer is lost on the way.
+        """
+        self.play("delta")
+        edits = [Edit("set", side, map, slot, field, 0) for slot, field in places]
+        for edit in edits:
+            self.play("edit", edit)
+        after = tuple(replace(edit, value=value) for edit in edits)
+        if how == "crash":
+            self.play("delta", [Interference("written", 1, "crash")])
+            for edit in after:
+                self.play("edit", edit)
+            self.play("delta")
+        else:
+            self.play(
+                "delta", [Interference("intent", 1, after)], [Fault(OTHER[side], 1, "lose_after", True)]
+            )
+
+    @rule(
+        map=st.sampled_from([0, 1, 2, 3, 3, 4]),
+        slots=st.lists(st.integers(0, 7), min_size=2, max_size=4, unique=True),
+        field=st.integers(0, 10),
+        side=st.sampled_from(SIDES),
+        what=st.sampled_from(["overtaken", "overtaken", "overtaken", "new rows", "other maps"]),
+        nth=st.integers(1, MOST["commit"]),
+    )
+    def unfinished(self, map: int, slots: list[int], field: int, side: Side, what: str, nth: int) -> None:
+        """What is in the state belongs to somebody else by now, or says less than it seems.
+
+        Args:
+            what: another worker takes the leases over between two transactions; rows are noted and not made yet when the
+                process dies; the fields of the maps stand in another order.
+            nth: transaction before which the other worker comes.
+        """
+        self.play("delta")
+        if what == "new rows":
+            shape = SHAPES[map]
+            for slot in range(shape.present, len(shape.slots)):
+                self.play("edit", Edit("create", side, map, slot))
+            self.play("delta", [Interference("intent", 1, "crash")])
+            return
+        if what == "other maps":
+            self.play("restart", True)
+        for slot in slots:
+            self.play("edit", Edit("set", side, map, slot, field, 0))
+        self.play("delta", [Interference("commit", nth, "overtaken")] if what == "overtaken" else [])
 
 
 def judged(world: World, reader: Reader) -> list[str]:

@@ -14,7 +14,9 @@ def catalogues() -> dict[bool, Catalogue]:
         maps = []
         for sync in whole.maps.values():
             changed = sync.model_copy(update={"fields": tuple(reversed(sync.fields))} if reordered else {})
-            changed.__dict__.pop("hash", None)
+            # a copy brings along what the first one worked out about its fields
+            for name in changed.__dict__.keys() - type(changed).model_fields.keys():
+                del changed.__dict__[name]
             maps.append(changed)
         found[reordered] = Catalogue(maps)
     return found
