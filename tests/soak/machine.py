@@ -195,17 +195,22 @@ class Soak(RuleBasedStateMachine):
             raise Wrong(self.plan, wrong)
 
 
+A_MAP = st.sampled_from([0, 1, 2, 3, 3, 4])
+PLACES = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(0, 10)),
+    min_size=2,
+    max_size=5,
+    unique_by=lambda each: each[0],
+)
+"""Rows and fields of one map, by number."""
+
+
 class Duels(Soak):
     """The same, with more that hits right where a safeguard stands: where one is missing, it shows there soonest."""
 
     @rule(
-        map=st.sampled_from([0, 1, 2, 3, 3, 4]),
-        places=st.lists(
-            st.tuples(st.integers(0, 7), st.integers(0, 10)),
-            min_size=2,
-            max_size=5,
-            unique_by=lambda each: each[0],
-        ),
+        map=A_MAP,
+        places=PLACES,
         side=st.sampled_from(SIDES),
         kinds=st.sampled_from(
             [
@@ -256,13 +261,8 @@ class Duels(Soak):
         self.play("delta", [Interference(place, nth, met)], [lost] if lost else [])
 
     @rule(
-        map=st.sampled_from([0, 1, 2, 3, 3, 4]),
-        places=st.lists(
-            st.tuples(st.integers(0, 7), st.integers(0, 10)),
-            min_size=2,
-            max_size=5,
-            unique_by=lambda each: each[0],
-        ),
+        map=A_MAP,
+        places=PLACES,
         side=st.sampled_from(SIDES),
         value=st.sampled_from([4, 4, 4, 1]),
         how=st.sampled_from(["crash", "crash", "answer lost"]),
@@ -289,7 +289,7 @@ class Duels(Soak):
             )
 
     @rule(
-        map=st.sampled_from([0, 1, 2, 3, 3, 4]),
+        map=A_MAP,
         slots=st.lists(st.integers(0, 7), min_size=2, max_size=4, unique=True),
         field=st.integers(0, 10),
         side=st.sampled_from(SIDES),
