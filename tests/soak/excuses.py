@@ -67,15 +67,40 @@ def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
     )
 
 
-def accepted(rest: Rest, renamed: set[Name], left: set[Name], word: str) -> bool:
-    """Findings that are none in a world in which rows are renamed, and users of both sides say the same."""
+def accepted(rest: Rest, renamed: set[Name], left: set[Name], word: str, *, silent: bool = False) -> bool:
+    """Findings that are none in a world in which rows are renamed, and users of both sides say the same.
+
+    Args:
+        silent: F&O answers updates without the row.
+    """
     return (
         _made_again(rest, word)
         or _wanted_again(rest, word)
         or _renamed_parent(rest, renamed, word)
         or _left_empty(rest, word)
         or _back_and_gone(rest, left, word)
+        or (silent and _put_back(rest, word))
     )
+
+
+def _put_back(rest: Rest, word: str) -> bool:
+    """A user of F&O who puts back what stood there, between our write and the read that has to stand in for its answer.
+
+    That is how a service looks that keeps its own value: it counts as normalized, and is shown as that.
+    """
+    found = re.match(r"I1 (\w+): F&O |I5 normalized, where nothing is", word)
+    if found is None:
+        return False
+    own = [each for each in rest.edits if each.side == "fno" and word.endswith(f"({'/'.join(each.row)})")]
+    stood: dict[str, set[str]] = {}
+    for edit in own:
+        start = rest.start["fno"].get(edit.row)
+        for name, value in edit.values.items():
+            values = stood.setdefault(name, {start.values[name]} if start is not None else set())
+            if edit.kind == "set" and value in values and found[1] in (None, name):
+                return any(each.kind == "normalized" and each.row == edit.row for each in rest.conflicts)
+            values.add(value)
+    return False
 
 
 def _back_and_gone(rest: Rest, left: set[Name], word: str) -> bool:

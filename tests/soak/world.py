@@ -60,7 +60,7 @@ class World:
         self._passed: Counter[str] = Counter()
         self._intents = False
         self._nested = 0
-        self._silent = False
+        self.silenced = False
         self.dead = False
         self.fno, self.dataverse = clients(services, self.clock.sleep, self._request)
         self.catalogues = catalogues()
@@ -147,9 +147,9 @@ class World:
         random.seed(0)  # waits between tries are drawn
         self.quiet()
         self.services.clear_faults()
-        if self._silent:
+        if self.silenced:
             self.services.switch(fno_representation=True)
-            self._silent = False
+            self.silenced = False
         self.services.restore("soak")
         self.services.new_write_log(rows=True)
         self.store.restore(self._state)
@@ -297,7 +297,7 @@ class World:
     def silent(self) -> None:
         """From now on F&O answers updates without the row."""
         self.services.switch(fno_representation=False)
-        self._silent = True
+        self.silenced = True
         self.words.append("answers without rows")
 
     def void_tokens(self) -> None:
