@@ -124,6 +124,10 @@ STATES: dict[str, State] = {
     ),
     "the user named in the settings is not there": State("user_missing", settings={"fno_user": "nobody"}),
     "our user may not read an entity of F&O": State("entity_denied", {"fno_denied": ["CustomersV3"]}),
+    "our user may not read plug-in steps": State(
+        "prospect_not_checked engines_not_checked step_not_checked",
+        {"denied": ["prvReadSdkMessageProcessingStep"]},
+    ),
     "our user may not read a table of Dataverse": State("privilege_missing", {"denied": ["prvReadAccount"]}),
     "our user may not write to a table of Dataverse": State(
         "privilege_missing", {"denied": ["prvWriteAccount"]}

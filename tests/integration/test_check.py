@@ -127,6 +127,22 @@ def told(installation: Installation) -> list[str]:
     return status(session.store, session.pair, session.catalogue, session.seams.now()).findings
 
 
+def test_no_map_starts_while_nobody_may_say_whether_another_engine_is_at_work(
+    environment: Services, whole: Catalogue, tmp_path: Path, install: Install
+) -> None:
+    installation = install(maps=[LEGAL_ENTITIES])
+    environment.switch(denied=["prvReadSdkMessageProcessingStep"])
+    found = look(environment, whole, tmp_path / "state.db")
+    assert {LEGAL_ENTITIES, CUSTOMER_GROUPS} <= found.blocked.keys()
+    (refused,) = [each for each in found.findings if each.code == "engines_not_checked"]
+    assert refused.severity == "error" and "plug-in steps" in refused.remedy
+    (started,) = installation.initial(LEGAL_ENTITIES)
+    assert started.verdict == "failed" and installation.ours() == []
+    environment.switch(denied=[])
+    (started,) = installation.initial(LEGAL_ENTITIES)
+    assert started.verdict == "ok"
+
+
 def test_maps_that_run_stop_when_another_program_comes_and_lose_nothing(
     services: Services, prepare: Prepare, ours: Customers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ class Check:
         run: finds; may raise, which is told as a finding of its own.
         needs: what has to be within reach, else it is passed over and said to be.
         writes: it writes to the systems, so it runs only when that was asked for.
+        blocking: it decides whether maps may start, so none does while a question of it is refused; this is what to do then.
     """
 
     prefix: str
@@ -29,3 +30,4 @@ class Check:
     run: Callable[[Surroundings], Iterable[Finding]]
     needs: tuple[Need, ...] = ()
     writes: bool = False
+    blocking: str = ""

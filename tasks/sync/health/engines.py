@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tasks.connectors.other_programs import Foreign
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding
-from tasks.sync.health.surroundings import Surroundings
+from tasks.sync.health.surroundings import UNANSWERED, Surroundings
 
 _HOST = re.compile(r"https://([^/\s\"'\\]+)", re.IGNORECASE)
 
@@ -70,4 +70,4 @@ def _is_stale(config: Foreign, fno: str, dataverse: str) -> bool:
     )
 
 
-CHECK = Check("engines", "Dual-write on the same tables", engines, needs=("dataverse",))
+CHECK = Check("engines", "Dual-write on the same tables", engines, needs=("dataverse",), blocking=UNANSWERED)

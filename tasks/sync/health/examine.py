@@ -147,11 +147,11 @@ def look(check: Check, around: Surroundings) -> Looked:
     try:
         found.extend(check.run(around))
     except Exception as error:  # a check must not keep the others from being read
-        found.append(_failed(check, error))
+        found.append(_failed(check, error, around))
     return Looked(check, tuple(found))
 
 
-def _failed(check: Check, error: Exception) -> Finding:
+def _failed(check: Check, error: Exception, around: Surroundings) -> Finding:
     if isinstance(error, DualflowError):
         message, remedy = error.message, error.remedy
     else:
@@ -159,10 +159,14 @@ def _failed(check: Check, error: Exception) -> Finding:
     side: Where = "dataverse" if "dataverse" in check.needs else "fno" if "fno" in check.needs else "here"
     return Finding(
         code=f"{check.prefix}_not_checked",
-        severity="warning",
+        severity="error" if check.blocking else "warning",
         side=side,
         subject=check.title,
         expected="an answer to the questions of this check",
         found=message,
-        remedy=remedy or "see what the service says: may our user read this, and is the environment whole?",
+        remedy=check.blocking
+        or remedy
+        or "see what the service says: may our user read this, and is the environment whole?",
+        # nobody knows that they may start, so they don't
+        blocks=tuple(sync.name for sync in around.maps) if check.blocking else (),
     )

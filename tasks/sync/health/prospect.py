@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tasks.sync.health.check import Check
 from tasks.sync.health.finding import Finding, Severity
-from tasks.sync.health.surroundings import PROSPECT_TO_CASH, Surroundings
+from tasks.sync.health.surroundings import PROSPECT_TO_CASH, UNANSWERED, Surroundings
 from tasks.sync.health.versions import number
 
 DORMANT = (15, 0, 0, 2)
@@ -116,4 +116,4 @@ def _finding(
     return Finding(code, severity, "dataverse", subject, expected, found, remedy, blocks=maps, maps=maps)
 
 
-CHECK = Check("prospect", "Prospect to cash", prospect, needs=("dataverse",))
+CHECK = Check("prospect", "Prospect to cash", prospect, needs=("dataverse",), blocking=UNANSWERED)

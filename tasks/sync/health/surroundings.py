@@ -26,6 +26,12 @@ Told = TypeVar("Told")
 
 PROSPECT_TO_CASH = ("CRMP2C", "P2CFieldService", "P2CProjectService")
 """Unique names of the solutions of Prospect to cash."""
+UNANSWERED = (
+    "let our user of Dataverse read solutions, table definitions, plug-in steps and dual-write's tables"
+    " (msdyn_dualwriteentitymaps, msdyn_dualwriteruntimeconfigs): while nobody can tell whether another engine works on the"
+    " tables, no map starts"
+)
+"""What to do where the questions about other engines are refused."""
 DUAL_WRITE_ASSEMBLY = "DualWriteRuntime"
 """Part of the name of the assembly of dual-write's plug-ins."""
 
