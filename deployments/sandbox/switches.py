@@ -103,6 +103,8 @@ class Switches:
     normalize_round: bool = True
     """False: a number with too many digits is refused instead of rounded."""
     normalize_case: bool = True
+    normalize_upper: list[str] = field(default_factory=list)
+    """Properties, besides those of the facts, that F&O keeps in upper case in every entity."""
     normalize_defaults: bool = True
     """F&O initValue and number sequences; False: what is left out stays empty."""
     shuffle: bool = True

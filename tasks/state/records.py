@@ -75,6 +75,9 @@ class StoredLayout:
     secret_id: int
 
 
+GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A remembered pairing of an F&O row with a Dataverse row.
@@ -85,6 +88,7 @@ class Link:
         key: folded text of the integration key; unique per pair, map, company and table; None if the row has none.
         fno_key: F&O address in stored spelling; None until F&O has the row.
         fno_row: F&O's record id as text, if it is known.
+        fno_version: `GONE` once a feed or a scan has told that F&O's row is no more; else None.
         dataverse_id: guid; may be chosen before the row is created, see `state`.
         base_fno, base_dataverse: digests that each side held when last settled, little-endian unsigned 64 bit, one a
             field pair of the layout, 0 = unknown; `base_dataverse` None = as `base_fno`.

@@ -13,7 +13,7 @@ from enum import Enum
 
 from mappings.errors import FatalError
 from mappings.metadata import SIDE_NAMES, SideName
-from tasks.state.records import Link
+from tasks.state.records import GONE, Link
 from tasks.sync.brake import allowance
 from tasks.sync.cases import Case, Work, relink
 from tasks.sync.diff import Decision
@@ -66,6 +66,8 @@ class Evidence:
             rests = decision in DOUBTFUL or decision is Decision.UNLINK
             if rests and work.cases[i].fno is None and not named_gone(work.cases[i]):
                 work.decisions[i] = Decision.SKIP
+                # whatever it is listed for was not settled by that
+                work.kept_parked.add(i)
         # the id is gone; the key may live on in a row that was deleted and made again
         without_id = [
             i
@@ -246,9 +248,11 @@ class Evidence:
 
 
 def named_gone(case: Case) -> bool:
-    """Did a feed or a whole scan say that the F&O row is gone?
+    """Did a feed or a whole scan say that the F&O row is gone, now or when nothing could come of it yet?
 
     It is read by its key, so one that is not there may have been renamed a moment ago: that is told by its record id, which only
-    feeds and scans see. If it is gone, the next of them names it.
+    feeds and scans see. If it is gone, the next of them names it; but a feed does so once, so the link remembers.
     """
+    if case.link is not None and case.link.fno_version == GONE:
+        return True
     return any(each.kind in ("missing", "delete") for each in case.entries)

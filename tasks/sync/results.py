@@ -9,15 +9,18 @@ import numpy as np
 
 from mappings.metadata import SideName
 from tasks.connectors.side import Outcome
-from tasks.state.records import Link
+from tasks.state.records import GONE, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
-from tasks.sync.diff import Digests, Flags
+from tasks.sync.diff import Decision, Digests, Flags
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.links import LinkState, new_links, spelled
 from tasks.sync.notes import Notes
 from tasks.transform.digests import key_text, raw_digests
+
+GONE_FROM_FNO = frozenset({Decision.DELETE_DATAVERSE, Decision.DEACTIVATE, Decision.RECREATE_FNO})
+"""What is decided about a row that F&O has no more."""
 
 
 class Results:
@@ -42,12 +45,26 @@ class Results:
         self._clean: frozenset[int] = frozenset()
         flowing = lane.directions.pair_to_dataverse
         self._whole = flowing if flowing.all() else None
+        self._remember_gone()
         for i in work.detach:
             link = self.links[i]
             if link is not None:
                 self.links[i] = replace(link, state="detached")
         for i in work.let_go:
             self.let_go(i)
+
+    def _remember_gone(self) -> None:
+        """A feed tells once that a row is gone: as long as nothing has come of that, the link says so.
+
+        The other side may refuse the delete, or the row that is made again, and is asked another time.
+        """
+        for i, link in enumerate(self.links):
+            if link is None:
+                continue
+            gone = self.work.cases[i].fno is None and self.work.decisions[i] in GONE_FROM_FNO
+            if gone or (link.fno_version is not None and self.work.cases[i].fno is not None):
+                self.links[i] = replace(link, fno_version=GONE if gone else None)
+                self._touched.add(i)
 
     def let_go(self, i: int) -> None:
         """A row stays on one side although it is gone from the other, or left its filter there: nothing flows any more.
@@ -193,6 +210,7 @@ class Results:
                 state="paired",
                 fno_key=address,
                 fno_row=fno_row_id(outcome.row) if outcome.row is not None else None,
+                fno_version=None,
                 intent_fno=None,
                 raw_fno=None,
             )

@@ -206,8 +206,11 @@ def release_by_call(patch: pytest.MonkeyPatch) -> None:
     store = Recorder._store
 
     def stored(self: Recorder, work: Work, results: Results) -> None:
+        new = [case for case in work.cases if case.link is None or case.link.state != "paired"]
         store(self, work, results)
         lane = self._lane
+        if not new:
+            return
         for sync in lane.catalogue.maps.values():
             with lane.store.unfenced() as tx:
                 waiting = tx.releasable(lane.pair, sync.name, lane.company)

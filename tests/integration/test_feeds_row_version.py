@@ -15,7 +15,13 @@ from tasks.sync.rewound import Rewound
 from tasks.sync.work import poll
 from tests.integration.feeding import GROUPS, Fed, Feeding
 from tests.integration.installation import CUSTOMER_GROUPS
-from tests.integration.trading import companies, reference_data
+from tests.integration.trading import (
+    account,
+    companies,
+    company_ids,
+    customer_binds,
+    reference_data,
+)
 from tests.local_services import Services
 
 
@@ -110,6 +116,42 @@ def test_a_deleted_row_that_was_never_ours_asks_for_nothing(tracked: Fed) -> Non
     poll(tracked.session, tracked.session.selected())
     assert GROUPS not in tracked.scanned(before)
     assert tracked.work() == []
+
+
+def test_a_delete_that_dataverse_refuses_is_tried_again_though_the_feed_tells_of_it_once(tracked: Fed) -> None:
+    services, session = tracked.services, tracked.session
+    binds = customer_binds(company_ids(services)["usmf"], "G2")
+    services.load("dataverse", "accounts", [account("usmf", "A-1", **binds)])
+    tracked.remove("G2")
+    tracked.poll()
+    for _ in range(3):
+        assert tracked.work() == []
+        with session.store.read() as state:
+            assert [(row.key, row.code) for row in state.parked(session.pair)] == [("G2", "referred")]
+        tracked.later += timedelta(hours=6)
+    services.change("dataverse", "accounts", None, "accountnumber eq 'A-1'")
+    assert tracked.work() == [("dataverse", "delete", "G2")]
+    with session.store.read() as state:
+        assert state.parked(session.pair) == []
+
+
+def test_a_row_that_could_not_be_made_again_at_once_is_made_when_it_can_be(tracked: Fed) -> None:
+    services, session = tracked.services, tracked.session
+    (group,) = (
+        row for row in services.dump("dataverse", "msdyn_customergroups") if row["msdyn_groupid"] == "G2"
+    )
+    path = f"msdyn_customergroups({group['msdyn_customergroupid']})"
+    services.edit("dataverse", "PATCH", path, {"msdyn_description": "x" * 100})
+    tracked.remove("G2")
+    poll(session, session.selected())
+    assert tracked.work() == []
+    with session.store.read() as state:
+        assert [(row.key, row.code) for row in state.parked(session.pair)] == [("G2", "refused")]
+    services.edit("dataverse", "PATCH", path, {"msdyn_description": "short"})
+    poll(session, session.selected())
+    assert ("fno", "create", "G2") in tracked.work()
+    (made,) = (row for row in services.dump("fno", GROUPS) if row["CustomerGroupId"] == "G2")
+    assert made["Description"] == "short"
 
 
 def test_a_paused_company_is_told_while_its_neighbour_goes_on(services: Services, fed: Feeding) -> None:

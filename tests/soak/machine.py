@@ -16,7 +16,7 @@ from tests.engine.rest import OTHER, SIDES, Side
 from tests.integration.stored import fold
 from tests.soak.excuses import accepted, without_excused
 from tests.soak.reading import Reader
-from tests.soak.shapes import MAPS, REFERRED, SHAPES
+from tests.soak.shapes import MAPS, REFERRED, SHAPES, TRACKED
 from tests.soak.steps import (
     MOST,
     Edit,
@@ -35,6 +35,9 @@ from tests.soak.world import World
 Step = tuple[str, tuple[Any, ...]]
 """A method of the world, and what it is called with."""
 
+
+TOLD = [n for n, shape in enumerate(SHAPES) if shape.lookups and shape.set in TRACKED]
+"""Maps of rows that refer to others and that nobody looks at again before somebody tells of them."""
 
 Judge = Callable[[World, Reader], list[str]]
 """Says what is wrong with a world at rest."""
@@ -78,7 +81,8 @@ class Soak(RuleBasedStateMachine):
     def play(self, step: str, *given: Any) -> None:
         """One step."""
         if self.calm and step == "delta":
-            given = ([each for each in given[0] if isinstance(each.what, tuple)] if given else [],)
+            quiet = [each for each in given[0] if isinstance(each.what, tuple)] if given else []
+            given = (quiet, [], *given[2:])
         self.plan.append((step, given))
         getattr(self.world, step)(*given)
 
@@ -168,6 +172,26 @@ class Soak(RuleBasedStateMachine):
         self.play("delta")
         self.play("resume", target, False)
         self.play("delta", [crash] if crash else [])
+
+    @rule(
+        map=st.sampled_from([n for n, shape in enumerate(SHAPES) if shape.lookups] + TOLD * 4),
+        slot=st.integers(0, 7),
+        number=st.integers(0, 7),
+        side=st.sampled_from(SIDES),
+        place=st.sampled_from(["read", "diffed", "diffed", "diffed"]),
+    )
+    def parent_from_beside(self, map: int, slot: int, number: int, side: Side, place: Any) -> None:
+        """A run of one map finds that a row's parent is missing, and another worker brings it before that is noted."""
+        shape = SHAPES[map]
+        field, chosen = shape.lookups[number % len(shape.lookups)]
+        target = next(n for n, each in enumerate(SHAPES) if each.map == chosen.target)
+        new = SHAPES[target].present
+        self.play("delta")
+        self.play("edit", Edit("create", side, target, new))
+        # so that the row refers to that one, see `Users`
+        slot %= len(shape.slots)
+        self.play("edit", Edit("set", side, map, slot, field, (new - slot) % REFERRED))
+        self.play("delta", [Interference(place, 1, "beside")], [], map)
 
     @rule(
         what=st.sampled_from(["pause", "resume", "resume", "restart", "other maps", "void tokens"]),

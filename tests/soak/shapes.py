@@ -20,6 +20,12 @@ COMPANY = "usmf"
 OTHER_COMPANY = "demf"
 """Its rows are in both systems and in nobody's scope."""
 
+TRACKED = frozenset({"Currencies", "CustomerGroups"})
+"""Entity sets of F&O whose changes are told by row versions; the others are scanned."""
+
+UPPER = frozenset({"InvoiceAddressZipCode"})
+"""Properties that F&O keeps in upper case, which nothing in its metadata says."""
+
 REFERRED = 5
 """Slots of a map that others refer to: the first ones."""
 

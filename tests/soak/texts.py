@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tests.engine.rest import Field, Side
 from tests.integration.stored import fold
-from tests.soak.shapes import DOCUMENTS, Shape
+from tests.soak.shapes import DOCUMENTS, UPPER, Shape
 
 Direction = Literal["both", "to-dataverse", "to-fno"]
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -124,6 +124,11 @@ def chosen(first: str) -> Any:
     return lambda side, value: value or first if side == "fno" else value
 
 
+def shouted(side: Side, value: str) -> str:
+    """F&O keeps some texts in upper case."""
+    return value.upper() if side == "fno" else value
+
+
 def field_of(pair: Pair, scales: Mapping[Side, int | None], first: str) -> Field:
     """The field of a pair, in the words of the invariants.
 
@@ -132,6 +137,8 @@ def field_of(pair: Pair, scales: Mapping[Side, int | None], first: str) -> Field
         first: what Dataverse calls the first member of F&O's enum; "" for what is none.
     """
     made = Field(pair.name, pair.direction, records=frozenset({pair.id}), group=pair.group)
+    if pair.property in UPPER:
+        return replace(made, keeps=shouted)
     if any(scale is not None for scale in scales.values()):
         return replace(made, keeps=rounded(scales))
     return replace(made, keeps=chosen(first)) if first else made

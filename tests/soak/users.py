@@ -10,7 +10,7 @@ from tests.integration.stored import fold
 from tests.integration.trading import customer, of, person
 from tests.local_services import Refused
 from tests.soak.mirror import MAP_OF, NUMBERED, PAIRS, Mirror
-from tests.soak.shapes import BY_MAP, COMPANY, REFERRED, SHAPES, Input, Shape
+from tests.soak.shapes import BY_MAP, COMPANY, REFERRED, SHAPES, UPPER, Input, Shape
 from tests.soak.steps import Edit
 
 
@@ -166,7 +166,8 @@ KEPT = {shape.map: f"KP{n}" for n, shape in enumerate(SHAPES)}
 
 def first_text(shape: Shape, slot: int, chosen: Input) -> str:
     """What stands in a text field of a slot's row at the start."""
-    return f"{chosen.fno[:2]} {slot}"
+    text = f"{chosen.fno[:2]} {slot}"
+    return text.upper() if chosen.fno in UPPER else text
 
 
 def first_rows(shape: Shape) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from tests.soak.clients import clients
 from tests.soak.clock import START, Clock
 from tests.soak.maps import catalogues
 from tests.soak.mirror import Mirror
-from tests.soak.shapes import BY_MAP, COMPANY, MAPS, OTHER_COMPANY, SHAPES
+from tests.soak.shapes import BY_MAP, COMPANY, MAPS, OTHER_COMPANY, SHAPES, TRACKED, UPPER
 from tests.soak.steps import Edit, Fault, Interference, Place
 from tests.soak.store import WatchedStore
 from tests.soak.users import Users, first_rows
@@ -100,10 +100,12 @@ class World:
         """The start of every episode: rows on both sides, connected and at rest."""
         services = self.services
         services.reset()
+        services.switch(normalize_upper=sorted(UPPER))
         reference_data(services, (COMPANY, OTHER_COMPANY))
         for shape in SHAPES:
             services.load("fno", shape.set, first_rows(shape))
         services.load("fno", "CustomersV3", [customer(OTHER_COMPANY, "C-1")])
+        services.admin("POST", "virtual", {"sets": sorted(TRACKED), "tracked": True})
         for name in MAPS:
             self._well(initial_sync(self.session, name))
         for _ in range(3):
@@ -179,18 +181,28 @@ class World:
         if done:
             self.words.append(done)
 
-    def delta(self, interferences: Sequence[Interference] = (), faults: Sequence[Fault] = ()) -> None:
-        """A delta run, with what happens meanwhile."""
+    def delta(
+        self,
+        interferences: Sequence[Interference] = (),
+        faults: Sequence[Fault] = (),
+        only: int | None = None,
+    ) -> None:
+        """A delta run, with what happens meanwhile.
+
+        Args:
+            only: number of the one map that it is of; all of them, if left out.
+        """
         self.clock.now += timedelta(seconds=61)
         for fault in faults:
             self._add(fault)
         self._interferences = list(interferences)
         self._passed.clear()
         self._intents = False
-        self.words.append("delta")
+        name = None if only is None else SHAPES[only % len(SHAPES)].map
+        self.words.append("delta" if name is None else f"delta of {name}")
         self._count("deltas")
         try:
-            self.run()
+            self.run(name)
         except Crash:
             self._count("crashes")
             self.restart(self.reordered)
@@ -205,10 +217,10 @@ class World:
                 self.faults += hit
                 self.services.clear_faults()
 
-    def run(self) -> list[LaneSummary]:
-        """Poll all feeds once and work off what they name."""
+    def run(self, only: str | None = None) -> list[LaneSummary]:
+        """Poll all feeds once, or those of one map, and work off what they name."""
         session = self.session
-        maps = session.selected()
+        maps = [sync for sync in session.selected() if only in (None, sync.name)]
         poll(session, maps)
         work = maps_with_work(session)
         return [found for sync in maps if sync.name in work for found in delta_sync(session, sync.name)]

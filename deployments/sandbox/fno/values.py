@@ -92,7 +92,7 @@ def _text(column: Column, entity: FnoEntity, switches: Switches) -> Coerce:
             value = value.rstrip(" ")
         if column.name == "dataAreaId":
             value = value.lower()
-        elif column.upper and switches.normalize_case:
+        elif switches.normalize_case and (column.upper or column.name in switches.normalize_upper):
             value = value.upper()
         if len(value) > limit:
             if switches.fno_long_text == "cut":
