@@ -118,7 +118,9 @@ def test_a_deleted_row_that_was_never_ours_asks_for_nothing(tracked: Fed) -> Non
     assert tracked.work() == []
 
 
-def test_a_delete_that_dataverse_refuses_is_tried_again_though_the_feed_tells_of_it_once(tracked: Fed) -> None:
+def test_a_delete_that_dataverse_refuses_is_tried_again_though_the_feed_tells_of_it_once(
+    tracked: Fed,
+) -> None:
     services, session = tracked.services, tracked.session
     binds = customer_binds(company_ids(services)["usmf"], "G2")
     services.load("dataverse", "accounts", [account("usmf", "A-1", **binds)])

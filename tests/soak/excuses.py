@@ -79,6 +79,7 @@ def accepted(rest: Rest, renamed: set[Name], left: set[Name], word: str, *, sile
         or _renamed_parent(rest, renamed, word)
         or _left_empty(rest, word)
         or _back_and_gone(rest, left, word)
+        or _met_again(rest, left, word)
         or (silent and _put_back(rest, word))
     )
 
@@ -111,6 +112,24 @@ def _back_and_gone(rest: Rest, left: set[Name], word: str) -> bool:
     return word.startswith("I1 only") and any(
         edit.kind == "delete" and edit.row in left and word.endswith(f"({'/'.join(edit.row)})")
         for edit in rest.edits
+    )
+
+
+def _met_again(rest: Rest, left: set[Name], word: str) -> bool:
+    """A row that was made again while its counterpart stood outside its filter: they meet as at a first connection.
+
+    What is empty on one side then takes what the other has, and that is on record.
+    """
+    found = re.match(r"I3 (\w+): '.*' is not the last word of any side \(\)", word)
+    return found is not None and any(
+        each.kind == "no_base"
+        and each.row in left
+        and word.endswith(f"({'/'.join(each.row)})")
+        and any(
+            field.name == found[1] and field.records & set(each.fields)
+            for field in rest.rules[each.row[0]].fields
+        )
+        for each in rest.conflicts
     )
 
 

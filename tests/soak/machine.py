@@ -57,11 +57,13 @@ class Soak(RuleBasedStateMachine):
     Attributes:
         world, reader: set before it runs.
         latest: steps of the episode that was begun last.
+        rules_between_rests: each rule is several steps.
     """
 
     world: ClassVar[World]
     reader: ClassVar[Reader]
     latest: ClassVar[list[Step]] = []
+    rules_between_rests: ClassVar[int] = 16
 
     @initialize(calm=st.booleans(), silent=st.booleans())
     def begin(self, calm: bool, silent: bool) -> None:
@@ -231,6 +233,9 @@ PLACES = st.lists(
 
 class Duels(Soak):
     """The same, with more that hits right where a safeguard stands: where one is missing, it shows there soonest."""
+
+    # what comes after it covers up many a trace
+    rules_between_rests = 8
 
     @rule(
         map=A_MAP,

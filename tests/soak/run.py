@@ -17,8 +17,6 @@ from tests.soak.machine import Judge, Soak, Step, Wrong, again, judged, shortene
 from tests.soak.reading import Reader
 from tests.soak.world import World
 
-EPISODE = 16
-"""Rules between two rests; each is several steps."""
 EPISODES = 12
 """Episodes drawn from one seed; the first of them is a dull one."""
 ROUND = 2000
@@ -88,7 +86,7 @@ def play(
                 seed(number * 1_000_000 + rounds)(Round),
                 settings=settings(
                     max_examples=EPISODES,
-                    stateful_step_count=EPISODE,
+                    stateful_step_count=machine.rules_between_rests,
                     deadline=None,
                     database=None,
                     phases=[Phase.generate],
