@@ -196,6 +196,7 @@ class Comparer:
                         base_dataverse[i],
                         base_fno[i],
                         self.images["dataverse"],
+                        lane.secret,
                         created=created,
                         ours=self.is_ours(case.dataverse)
                         and (created or version_of(case.dataverse) != link.dataverse_version),
@@ -205,7 +206,7 @@ class Comparer:
                 created = link.state == "half"
                 if intent is not None:
                     if created:
-                        if not _is_ours(intent[0], fno[i]):
+                        if not _is_ours(intent.sent, fno[i]):
                             continue
                         base_fno[i] = lane.empty
                         base_dataverse[i] = np.where(to_fno, lane.empty, dataverse[i])
@@ -216,13 +217,14 @@ class Comparer:
                         base_fno[i],
                         base_dataverse[i],
                         self.images["fno"],
+                        lane.secret,
                         created=created,
                         ours=False,
                     )
                     if created:
                         # a user may have made this row, or changed ours: where it differs nobody knows what stood there before
-                        part = intent[0] != UNKNOWN
-                        base_fno[i][part & (fno[i] != intent[0]) & ~normalized[i]] = UNKNOWN
+                        part = intent.sent != UNKNOWN
+                        base_fno[i][part & (fno[i] != intent.sent) & ~normalized[i]] = UNKNOWN
         return normalized
 
     # presence

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
+import numpy as np
+
 from mappings.metadata import Column, SideName
+from tasks.sync.diff import UNKNOWN, Digests, Flags
+from tasks.transform.digests import Texts, digests
 from tasks.transform.layout import Layout, PairPlan
 
 NUMBERS = frozenset({"decimal", "double"})
@@ -26,6 +30,7 @@ class Images:
 
     def __init__(self, layout: Layout, side: SideName) -> None:
         self._how = [_how(plan, plan.fno if side == "fno" else plan.dataverse, side) for plan in layout.pairs]
+        self._texts = np.array([how in ("text", "cut") for how in self._how], dtype=bool)
 
     def is_image(self, pair: int, sent: str, held: str) -> bool:
         """Is `held` the trimmed, recased, rounded or cut form of `sent`? Both are canonical texts of this pair.
@@ -39,6 +44,25 @@ class Images:
             return _rounds(sent, held)
         given, kept = _squeezed(sent), _squeezed(held)
         return given == kept or (how == "cut" and len(kept) >= SHORTEST and given.startswith(kept))
+
+    def forms(self, texts: Texts, pairs: Flags, key: str) -> Digests:
+        """Digests of texts as if blanks and case didn't count: what a service has trimmed or recased keeps its form.
+
+        By them a write is known again whose text stands nowhere any more. Numbers and what was cut can't be.
+
+        Args:
+            texts: canonical texts, (rows, pairs).
+            pairs: which of them are asked for.
+            key: the installation's digest key.
+
+        Returns: (rows, pairs), `UNKNOWN` where there is none.
+        """
+        known = pairs & self._texts
+        squeezed = np.full(texts.shape, "", dtype=object)
+        for row, pair in np.argwhere(known).tolist():
+            squeezed[row, pair] = _squeezed(str(texts[row, pair]))
+        found: Digests = np.where(known & squeezed.astype(bool), digests(squeezed, key), UNKNOWN)
+        return found
 
 
 def _how(plan: PairPlan, target: Column, side: SideName) -> str:

@@ -1,8 +1,9 @@
 """Intents and bases: what was about to be written, and what each side held when it was last settled.
 
-Both are stored as bytes of 64-bit digests, one per field pair of the lane's layout. An intent holds two such rows: the digests
-about to stand on the target and the digests of the source that they came from. A target that holds its intent was written by us,
-whatever happened to the answer; so a crash between write and record can't be mistaken for a user's edit.
+Both are stored as bytes of 64-bit digests, one per field pair of the lane's layout. An intent holds the digests about to stand on
+the target, and may hold those of their forms, by which they are known again after the service has trimmed or recased them. A target
+that holds its intent was written by us, whatever happened to the answer; so a crash between write and record can't be mistaken for
+a user's edit, not even where the source's user has meanwhile said something else.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def unpack(data: bytes, pairs: int) -> Digests:
     return np.frombuffer(data, dtype="<u8", count=pairs).astype(np.uint64)
 
 
-def pack_intent(target: Digests, source: Digests, pairs: Flags) -> bytes:
-    """Intent of one write: digests of the pairs it carries, `UNKNOWN` for the others; once where both rows are the same."""
-    first = pack(np.where(pairs, target, UNKNOWN))
-    return first if target is source else first + pack(np.where(pairs, source, UNKNOWN))
+def pack_intent(sent: Digests, pairs: Flags, forms: Digests | None = None) -> bytes:
+    """Intent of one write: digests of the pairs it carries, `UNKNOWN` for the others, and those of their forms, if wanted."""
+    first = pack(np.where(pairs, sent, UNKNOWN))
+    return first if forms is None else first + pack(forms)
 
 
 def delete_intent(pairs: int) -> bytes:
@@ -43,6 +44,14 @@ def delete_intent(pairs: int) -> bytes:
 def is_delete(intent: bytes | None) -> bool:
     """Is this the intent of a delete?"""
     return intent is not None and not any(intent)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A write that was about to go out: digests of what it carries and of their forms, shape (pairs,), 0 = not part of it."""
+
+    sent: Digests
+    forms: Digests | None = None
 
 
 class Layouts:
@@ -92,17 +101,20 @@ class Layouts:
                 dataverse[i] = row if other is None else other
         return fno, dataverse
 
-    def intent(self, data: bytes | None, link: Link) -> tuple[Digests, Digests] | None:
-        """(target, source) digests of an open intent."""
+    def intent(self, data: bytes | None, link: Link) -> Intent | None:
+        """An open intent."""
         if data is None:
             return None
         pairs = self._lane.pairs
         if link.layout_id is not None and link.layout_id != self._lane.layout_id:
             with self._lane.store.read() as state:
                 pairs = len(state.layout_by_id(link.layout_id).pairs)
-        target = self._row(data, link, 0)
-        source = self._row(data, link, 1) if len(data) > 8 * pairs else target
-        return None if target is None or source is None else (target, source)
+        sent = self._row(data, link, 0)
+        return (
+            None
+            if sent is None
+            else Intent(sent, self._row(data, link, 1) if len(data) > 8 * pairs else None)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +126,13 @@ class Standing:
 
 
 def settle_intent(
-    intent: tuple[Digests, Digests],
+    intent: Intent,
     target_now: Standing,
     source_now: Standing,
     base_target: Digests,
     base_source: Digests,
     images: Images,
+    key: str,
     *,
     created: bool,
     ours: bool,
@@ -127,33 +140,38 @@ def settle_intent(
     """Move the bases (in place) of one row to what an open intent proves.
 
     Args:
-        intent: Digests about to stand on the target, and those of the source they came from; 0 = not part of the write.
         target_now, source_now: Both sides as just read.
         images: What the target may make of values.
+        key: The installation's digest key.
         created: The write was a create and the row is there: it happened, whatever became of single values.
         ours: The row moved since the intent was noted, and the target names us as the last to modify it: it happened, and what
             differs is the service's own normalization.
 
     Returns: the pairs that the service normalized.
     """
-    target, source = intent
-    now = target_now.digests
-    part = target != UNKNOWN
-    hit = part & (now == target)
-    base_target[hit] = target[hit]
-    base_source[hit] = source[hit]
+    sent, now = intent.sent, target_now.digests
+    part = sent != UNKNOWN
+    hit = part & (now == sent)
+    base_target[hit] = sent[hit]
+    base_source[hit] = sent[hit]
     normalized: Flags = np.zeros(part.shape, dtype=bool)
     rest = part & ~hit
     # nobody says who wrote this: it is ours where it is what the service may have made of a value that still stands at its source
-    doubtful = rest & (now != base_target) & (source_now.digests == source)
-    for p in np.flatnonzero(doubtful).tolist():
+    doubtful = rest & (now != base_target)
+    stands = source_now.digests == sent
+    for p in np.flatnonzero(doubtful & stands).tolist():
         normalized[p] = images.is_image(p, str(source_now.texts[p]), str(target_now.texts[p]))
+    moved = doubtful & ~stands
+    if intent.forms is not None and moved.any():
+        # the source has moved on: what was sent is known by its form
+        forms = images.forms(target_now.texts[np.newaxis], moved[np.newaxis], key)[0]
+        normalized |= moved & (forms != UNKNOWN) & (forms == intent.forms)
     if created:
-        base_source[rest] = source[rest]
+        base_source[rest] = sent[rest]
         # if somebody else changed the row after we made it, the difference is that person's edit
-        base_target[rest] = target[rest]
+        base_target[rest] = sent[rest]
     if ours:
         normalized = np.asarray(rest, dtype=bool)
-    base_source[normalized] = source[normalized]
+    base_source[normalized] = sent[normalized]
     base_target[normalized] = now[normalized]
     return normalized

@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from mappings.errors import RowError
+from mappings.metadata import SIDES
 from tasks.state.leases import Lease
 from tasks.state.records import ConflictRecord, Link
 from tasks.state.store import Transaction
 from tasks.sync.cases import Send, Work
+from tasks.sync.diff import Digests
 from tasks.sync.duplicates import linked_name, taken
+from tasks.sync.images import Images
 from tasks.sync.intents import delete_intent, pack, pack_intent
 from tasks.sync.lane import Lane
 from tasks.sync.links import half_rows, new_links, spelled
@@ -29,6 +34,7 @@ class Noting:
         self._lane = lane
         self._lease = lease
         self._notes = notes
+        self._images = {side: Images(lane.layout, side) for side in SIDES}
 
     def note_intents(self, work: Work) -> None:
         """Store what is about to be written, before any of it goes out."""
@@ -57,6 +63,7 @@ class Noting:
         # whole new rows, the bulk of a first connection, are packed in one go
         flowing, width = lane.directions.pair_to_dataverse, 8 * lane.pairs
         packed = pack(comparison.fno) if flowing.all() else None
+        forms = self._forms(work)
         for send in work.sends:
             i = send.case
             if send.operation.kind == "delete":
@@ -72,7 +79,7 @@ class Noting:
             if send.pairs is flowing and packed is not None:
                 intent = packed[i * width : (i + 1) * width]
             else:
-                intent = pack_intent(source, source, send.pairs)
+                intent = pack_intent(source, send.pairs, forms.get(id(send)))
             link = work.links[i]
             if link is None and send.chosen_id is not None:
                 new.append((i, send.chosen_id, intent))
@@ -123,6 +130,29 @@ class Noting:
                 # now: once our value stands, a crash would leave nobody who remembers the other one
                 tx.record_conflicts(self._not_recorded(tx, work))
         work.conflicts = []
+
+    def _forms(self, work: Work) -> dict[int, Digests]:
+        """The forms of what is about to be sent, by `id` of the send.
+
+        New rows of Dataverse need none: they stand under an id of our choice, and say who made them.
+        """
+        found: dict[int, Digests] = {}
+        for side in SIDES:
+            sends = [
+                send
+                for send in work.sends
+                if send.side == side
+                and send.operation.kind != "delete"
+                and (side == "fno" or send.operation.kind == "update")
+            ]
+            if not sends:
+                continue
+            texts = work.comparison.texts_fno if side == "dataverse" else work.comparison.texts_dataverse
+            at = [send.case for send in sends]
+            pairs = np.array([send.pairs for send in sends], dtype=bool)
+            rows = self._images[side].forms(texts[at], pairs, self._lane.secret)
+            found.update((id(send), row) for send, row in zip(sends, rows, strict=True))
+        return found
 
     def _key_of_new(self, work: Work, send: Send) -> dict[str, Any]:
         """The key under which a row is made again: not the one that its link remembers, where it was renamed since."""

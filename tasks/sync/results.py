@@ -172,7 +172,7 @@ class Results:
             source = work.comparison.fno[i]
             noted = {
                 "dataverse_id": send.chosen_id,
-                "intent_dataverse": pack_intent(source, source, send.pairs),
+                "intent_dataverse": pack_intent(source, send.pairs),
             }
             self.links[i] = replace(new_links(self.lane, work, {i: noted}, "half")[i], id=work.link_ids[i])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -169,3 +169,42 @@ def test_who_sets_something_shorter_while_we_write_is_not_taken_for_the_service(
     assert contact.values.get("new_invoice") == invoices.get(str(row.values.get("InvoiceAccount") or ""))
     assert contact.values["new_name"] == row.values["Name"]
     assert [each.kind for each in w.conflicts()] == ["conflict"]
+
+
+@pytest.mark.parametrize("last", ["ONE", "three", "tw o"])
+@pytest.mark.parametrize("new", [False, True])
+def test_the_last_word_stands_though_a_crash_left_a_write_that_the_service_recased(
+    last: str, new: bool
+) -> None:
+    """What was sent stands nowhere any more: F&O has made something else of it, and Dataverse's user says something else."""
+
+    def shouted(name: str, value: Any) -> Any:
+        return value.upper() if name == "A" and isinstance(value, str) else value
+
+    w = World(normalize_fno=shouted)
+    w.add_fno("C")
+    if not new:
+        w.add_fno("A1", A="ONE", B="b")
+    w.initial()
+    w.settle()
+    if new:
+        w.add_dataverse("A1", A="two", B="b")
+    else:
+        w.set_dataverse("A1", A="two")
+
+    def die(point: object) -> None:
+        if point == "written":
+            w.failpoint = lambda _: None
+            raise Crash
+
+    w.failpoint = die
+    with pytest.raises(Crash):
+        w.delta()
+    w.set_dataverse("A1", A=last)
+    w.clock.forward(hours=1)
+    w.settle()
+    fno, dataverse = w.fno_row("A1"), w.dataverse_row("A1")
+    assert fno is not None and dataverse is not None
+    assert (fno["A"], dataverse["new_a"]) == (last.upper(), last)
+    with w.store.read() as state:
+        assert not state.conflicts(w.session.pair, kind="conflict")

@@ -23,7 +23,7 @@ OTHER_COMPANY = "demf"
 TRACKED = frozenset({"Currencies", "CustomerGroups"})
 """Entity sets of F&O whose changes are told by row versions; the others are scanned."""
 
-UPPER = frozenset({"InvoiceAddressZipCode"})
+UPPER = frozenset({"Description", "InvoiceAddressZipCode", "Symbol"})
 """Properties that F&O keeps in upper case, which nothing in its metadata says."""
 
 REFERRED = 5
