@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.soak.crew import Crew, Task
-from tests.soak.machine import Duels
+from tests.soak.duels import Duels
 from tests.soak.mutants import MUTANTS
 from tests.soak.run import ROUND, Outcome
 
