@@ -57,6 +57,7 @@ class Parts:
             [pair.pair.fno in lane.map.fno.key for pair in lane.layout.pairs], dtype=bool
         )
         self._key_pairs = np.array([pair.key for pair in lane.layout.pairs], dtype=bool)
+        self._behind_lookups = np.array([pair.lookup is not None for pair in lane.layout.pairs], dtype=bool)
 
     def bind(
         self, comparison: Comparison, at: Sequence[int], columns: Sequence[str]

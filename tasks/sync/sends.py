@@ -13,7 +13,7 @@ import numpy as np
 from tasks.connectors.side import Operation, SideName
 from tasks.sync.cases import Send, Work, version_of
 from tasks.sync.creates import Creates
-from tasks.sync.diff import Flags, Merge
+from tasks.sync.diff import UNKNOWN, Flags, Merge
 from tasks.sync.leaving import ACTIVE, INACTIVE, STATE
 from tasks.sync.lookups import Elsewhere
 from tasks.sync.parts import there
@@ -77,7 +77,7 @@ class Sends(Creates):
         ]
         if not places:
             return
-        carried = [self._pairs_of_units(units[place], "dataverse") for place in places]
+        carried = self._carried(work, [at[place] for place in places], units[places], "dataverse")
         for pairs, place in zip(carried, places, strict=True):
             if work.cases[at[place]].stamp:
                 pairs |= self._key_pairs & lane.directions.pair_to_dataverse
@@ -119,8 +119,8 @@ class Sends(Creates):
         ]
         if not places:
             return
-        carried = [self._pairs_of_units(units[place], "fno") for place in places]
         cases_at = [at[place] for place in places]
+        carried = self._carried(work, cases_at, units[places], "fno")
         sent = self._sendable(work, cases_at, "fno", carried)
         for k, i in enumerate(cases_at):
             renamed = sent[k] & self._fno_key_pairs
@@ -166,10 +166,18 @@ class Sends(Creates):
 
     # parts
 
-    def _pairs_of_units(self, units: Flags, towards: SideName) -> Flags:
-        directions = self._lane.directions
+    def _carried(self, work: Work, at: Sequence[int], units: Flags, towards: SideName) -> list[Flags]:
+        """The pairs of these units that have to be sent, row by row.
+
+        What moved on neither side stays as each side has it, also beside a field of its group that moved: the target may hold more
+        digits of it than the source, or the source a form that the target's service has made. A lookup is bound as a whole.
+        """
+        directions, comparison = self._lane.directions, work.comparison
         flowing = directions.pair_to_dataverse if towards == "dataverse" else directions.pair_to_fno
-        return np.asarray(units[directions.unit_of] & flowing, dtype=bool)
+        base_fno, base_dataverse = comparison.base_fno[at], comparison.base_dataverse[at]
+        still = (comparison.fno[at] == base_fno) & (comparison.dataverse[at] == base_dataverse)
+        still &= (base_fno != UNKNOWN) & (base_dataverse != UNKNOWN) & ~self._behind_lookups
+        return list(units[:, directions.unit_of] & flowing & ~still)
 
     def _sendable(
         self, work: Work, at: Sequence[int], towards: SideName, carried: Sequence[Flags]

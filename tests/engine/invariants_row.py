@@ -311,7 +311,7 @@ class One:
                 continue
             if (
                 winner is not None
-                and each.forms(edit.values[name]) & set(winner.seen.get(name, ()))
+                and any(each.looks_like(edit.values[name], value) for value in winner.seen.get(name, ()))
                 and each.forms(winner.values[name]) & stand
             ):
                 continue  # the winner saw what it replaced

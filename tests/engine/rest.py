@@ -39,6 +39,10 @@ class Field:
         once = {value, *(self.keeps(side, value) for side in SIDES)}
         return once | {self.keeps(side, each) for side in SIDES for each in once}
 
+    def looks_like(self, value: str, other: str) -> bool:
+        """May two values be the same one, as different services keep it?"""
+        return not self.forms(value).isdisjoint(self.forms(other))
+
     @property
     def source(self) -> Side | None:
         """The side whose value counts alone; None if both do."""

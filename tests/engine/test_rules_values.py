@@ -121,6 +121,30 @@ def test_what_a_service_makes_of_a_value_is_counted_and_never_sent_back() -> Non
     assert row.values["Name"] == "MINE"
 
 
+def test_what_nobody_moved_stays_as_each_side_has_it_beside_a_field_of_its_group_that_moved() -> None:
+    """F&O holds more digits than Dataverse, and a form of the note's text that Dataverse's user never wrote."""
+
+    def shouted(column: str, value: Any) -> Any:
+        return value.upper() if column == "Reference" and isinstance(value, str) else value
+
+    group = {"all": ["new_name", "new_amount", "new_plugin"]}
+    more = [{"fno": "Reference", "dataverse": "new_plugin"}]
+    w = Trade(customers_map(groups=group, more=more), normalize_fno=shouted)
+    row = w.customer("C1", Name="one", Amount="10.123456", Reference="A")
+    w.connect("Customers")
+    contact = w.in_dataverse("C1")
+    assert contact is not None
+    w.change(contact, new_plugin="mixed Case")
+    w.sync("Customers")
+    assert (row.values["Reference"], row.values["Amount"]) == ("MIXED CASE", "10.123456")
+    w.change(contact, new_name="two")
+    w.sync("Customers")
+    assert (row.values["Name"], row.values["Amount"]) == ("two", "10.123456")
+    w.change(row, Name="three")
+    w.sync("Customers")
+    assert (contact.values["new_name"], contact.values["new_plugin"]) == ("three", "mixed Case")
+
+
 def test_a_value_that_the_map_does_not_name_parks_its_row_and_no_other() -> None:
     w = Trade()
     w.contact("D1", name="one", status=3)
