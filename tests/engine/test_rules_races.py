@@ -25,6 +25,19 @@ def once(w: World, kind: Kind, act: Callable[[], object]) -> None:
     w.fno.before = before
 
 
+def dies_after_writing(w: World) -> None:
+    """A run whose process dies between the writes and their record."""
+
+    def die(point: object) -> None:
+        if point == "written":
+            w.failpoint = lambda _: None
+            raise Crash
+
+    w.failpoint = die
+    with pytest.raises(Crash):
+        w.delta()
+
+
 @pytest.mark.parametrize("edited", ["fno", "dataverse"])
 def test_a_row_renamed_after_it_was_named_is_not_taken_for_deleted(edited: str) -> None:
     w = World()
@@ -121,14 +134,7 @@ def test_a_row_made_again_under_another_key_is_known_by_it_after_a_crash() -> No
     w.delete_fno("A1")
     w.set_dataverse("A1", Code="A2")
 
-    def die(point: object) -> None:
-        if point == "written":
-            w.failpoint = lambda _: None
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
-        w.delta()
+    dies_after_writing(w)
     w.clock.forward(hours=1)
     w.settle()
     with w.store.read() as state:
@@ -192,14 +198,7 @@ def test_the_last_word_stands_though_a_crash_left_a_write_that_the_service_recas
     else:
         w.set_dataverse("A1", A="two")
 
-    def die(point: object) -> None:
-        if point == "written":
-            w.failpoint = lambda _: None
-            raise Crash
-
-    w.failpoint = die
-    with pytest.raises(Crash):
-        w.delta()
+    dies_after_writing(w)
     w.set_dataverse("A1", A=last)
     w.clock.forward(hours=1)
     w.settle()
