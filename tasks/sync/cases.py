@@ -211,3 +211,10 @@ def fno_row_id(row: Row) -> str | None:
     except (binascii.Error, ValueError):
         return None
     return record[1].decode() if record is not None else None
+
+
+def another_record(case: Case) -> bool:
+    """Was the F&O row deleted and made again? Then somebody wants it, even with the same values."""
+    known = case.link.fno_row if case.link is not None else None
+    now = fno_row_id(case.fno) if case.fno is not None else None
+    return known is not None and now is not None and known != now

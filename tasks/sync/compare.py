@@ -8,7 +8,7 @@ import numpy as np
 
 from mappings import filters as expressions
 from tasks.connectors.side import Row, SideName
-from tasks.sync.cases import Case, Comparison, fno_row_id, version_of
+from tasks.sync.cases import Case, Comparison, another_record, version_of
 from tasks.sync.diff import UNKNOWN, Seen
 from tasks.sync.images import Images
 from tasks.sync.intents import Layouts, Standing, is_delete, settle_intent
@@ -248,7 +248,7 @@ class Comparer:
                 continue
             if case.fno is not None:
                 fno = Seen.LEFT if not comparison.in_fno[i] else Seen.CHANGED
-                if paired and fno is Seen.CHANGED and same_fno[i] and not _another_record(case):
+                if paired and fno is Seen.CHANGED and same_fno[i] and not another_record(case):
                     fno = Seen.SAME
             else:
                 fno = Seen.GONE if link is not None and link.fno_key is not None and paired else Seen.NEVER
@@ -276,13 +276,6 @@ class Comparer:
         if case.dataverse is None:
             return is_delete(link.intent_dataverse) and bool(comparison.in_fno[i])
         return is_delete(link.intent_fno) and bool(comparison.in_dataverse[i])
-
-
-def _another_record(case: Case) -> bool:
-    """Was the F&O row deleted and made again? Then somebody wants it, even with the same values."""
-    known = case.link.fno_row if case.link is not None else None
-    now = fno_row_id(case.fno) if case.fno is not None else None
-    return known is not None and now is not None and known != now
 
 
 def _is_ours(

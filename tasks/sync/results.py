@@ -11,7 +11,7 @@ from mappings.metadata import SideName
 from tasks.connectors.side import Outcome
 from tasks.state.records import GONE, Link
 from tasks.state.store import Transaction
-from tasks.sync.cases import Case, Send, Work, fno_row_id, version_of
+from tasks.sync.cases import Case, Send, Work, another_record, fno_row_id, version_of
 from tasks.sync.diff import Decision, Digests, Flags
 from tasks.sync.intents import pack, pack_intent
 from tasks.sync.lane import Lane
@@ -309,6 +309,12 @@ class Results:
                 continue
             case = work.cases[i]
             base_fno, base_dataverse = self.base_fno[i], self.base_dataverse[i]
+            # a row that was made again, and whose counterpart could not be yet: from now on it bears the name that the link knows,
+            # so that somebody wants it has to be told by its base
+            if case.dataverse is None and another_record(case) and (i, "dataverse") not in self._written:
+                base_fno = np.zeros_like(base_fno)
+            if case.fno is None and "dataverse" in case.moved and (i, "fno") not in self._written:
+                base_dataverse = np.zeros_like(base_dataverse)
             known = bool(base_fno.any() or base_dataverse.any())
             same = bool((base_fno == base_dataverse).all())
             settled = i not in work.unsettled and i not in self.again

@@ -177,7 +177,7 @@ def reads_are_ours(patch: pytest.MonkeyPatch) -> None:
 
 def identity_does_not_matter(patch: pytest.MonkeyPatch) -> None:
     """A row that was deleted and made again with the same values counts as untouched."""
-    patch.setattr("tasks.sync.compare._another_record", lambda case: False)
+    patch.setattr("tasks.sync.compare.another_record", lambda case: False)
     seen = Comparer.seen
 
     def blind(self: Comparer, cases: Sequence[Case], comparison: Comparison) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from tasks.sync.seams import Crash
+from tests.engine.memory import Refused
 from tests.engine.trade import Trade
 from tests.engine.world import World
 
@@ -207,3 +208,34 @@ def test_the_last_word_stands_though_a_crash_left_a_write_that_the_service_recas
     assert (fno["A"], dataverse["new_a"]) == (last.upper(), last)
     with w.store.read() as state:
         assert not state.conflicts(w.session.pair, kind="conflict")
+
+
+@pytest.mark.parametrize("side", ["fno", "dataverse"])
+def test_a_row_made_again_is_wanted_even_if_its_counterpart_is_refused_at_first(side: str) -> None:
+    """Deleted on both sides and made again on one, as it was: nobody may take that for a row that only one side has deleted."""
+    w = World()
+    w.add_fno("A1", A="one")
+    w.add_fno("C")
+    w.initial()
+    w.settle()
+    w.delete_fno("A1")
+    w.delete_dataverse("A1")
+    own, other = (w.fno_memory, w.dataverse_memory) if side == "fno" else (w.dataverse_memory, w.fno_memory)
+
+    def refuse(_: str, value: Any) -> Any:
+        if value == "one":
+            raise Refused(400, "0x80060891", "not now")
+        return value
+
+    keep, other.normalize = other.normalize, refuse
+    if side == "fno":
+        w.add_fno("A1", A="one")
+    else:
+        w.add_dataverse("A1", A="one")
+    for _ in range(2):
+        w.delta()
+        w.clock.forward(hours=1)
+    assert not [write for write in own.writes() if write.kind == "delete"]
+    other.normalize = keep
+    w.settle()
+    assert w.fno_row("A1") is not None and w.dataverse_row("A1") is not None and w.equal()
