@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tests.engine.rest import OTHER, SIDES, Name, Parked, Rest, Side, Stored
-from tests.soak.mirror import FILLED, MAP_OF, PAIRS
+from tests.soak.mirror import FILLED, MAP_OF, PAIRS, Mirror
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def without_excused(rest: Rest, let_go: set[Name]) -> Rest:
     )
 
 
-def accepted(rest: Rest, renamed: set[Name], left: set[Name], word: str, *, silent: bool = False) -> bool:
+def accepted(rest: Rest, mirror: Mirror, word: str, *, silent: bool = False) -> bool:
     """Findings that are none in a world in which rows are renamed, and users of both sides say the same.
 
     Args:
@@ -76,10 +76,11 @@ def accepted(rest: Rest, renamed: set[Name], left: set[Name], word: str, *, sile
     return (
         _made_again(rest, word)
         or _wanted_again(rest, word)
-        or _renamed_parent(rest, renamed, word)
+        or _renamed_parent(rest, mirror.renamed, word)
         or _left_empty(rest, word)
-        or _back_and_gone(rest, left, word)
-        or _met_again(rest, left, word)
+        or _back_and_gone(rest, mirror.left, word)
+        or _met_again(rest, mirror.left, word)
+        or _never_met(rest, mirror.brief, word)
         or (silent and _put_back(rest, word))
     )
 
@@ -130,6 +131,14 @@ def _met_again(rest: Rest, left: set[Name], word: str) -> bool:
             for field in rest.rules[each.row[0]].fields
         )
         for each in rest.conflicts
+    )
+
+
+def _never_met(rest: Rest, brief: set[Name], word: str) -> bool:
+    """Both users made a row, one of them deleted the own one before anybody saw the other's: that one is wanted."""
+    return word.startswith("I6 deleted on one side and untouched") and any(
+        edit.kind == "create" and edit.row in brief and word.endswith(f"({'/'.join(edit.row)})")
+        for edit in rest.edits
     )
 
 

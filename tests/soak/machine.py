@@ -228,7 +228,7 @@ def judged(world: World, reader: Reader) -> list[str]:
     wrong = [
         word
         for word in broken(without_excused(rest, mirror.let_go))
-        if not accepted(rest, mirror.renamed, mirror.left, word, silent=world.silenced)
+        if not accepted(rest, mirror, word, silent=world.silenced)
     ]
     if world.store.stale:
         wrong.append(f"{world.store.stale} transactions of a worker whose lease another had")

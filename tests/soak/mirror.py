@@ -47,6 +47,9 @@ class Mirror:
         """Rows that were deleted after they had left their filter: nobody was told."""
         self.left: set[Name] = set()
         """Rows that were outside their filter at some time."""
+        self.brief: set[Name] = set()
+        """Rows that their own side's user made and deleted between two runs: nobody on the other side ever met them."""
+        self._fresh: set[tuple[Side, Name]] = set()
         self.deleted: dict[tuple[Side, str, str], Row] = {}
         """The last row that was deleted, by side, map and key."""
         self.log: list[Entry] = []
@@ -116,9 +119,15 @@ class Mirror:
         self._first = {at: frozenset(found) for at, found in rows.items()}
         self.log, self.engine_writes = [], []
         self.renamed, self.let_go, self.left, self.alias, self.deleted = set(), set(), set(), {}, {}
+        self.brief, self._fresh = set(), set()
         self._read = 0
 
     # what happened
+
+    def run_begins(self) -> None:
+        """Who made a row before this may have it taken for the other side's from now on."""
+        self.follow()
+        self._fresh.clear()
 
     def follow(self) -> None:
         """Take in what was written since."""
@@ -170,6 +179,8 @@ class Mirror:
         at = write["seq"] * 10
         if row is None:
             self.log.append(Entry(at, side, name, "delete", {}, not by_engine))
+            if (side, name) in self._fresh:
+                self.brief.add(name)
             if before is not None:
                 self.deleted[side, *name] = before
                 if not inside(shape, side, before):
@@ -204,6 +215,8 @@ class Mirror:
             self.alias[shape.map, values["key"]] = name
         kind = "create" if before is None else "set"
         if not by_engine:
+            if before is None:
+                self._fresh.add((side, name))
             if values:
                 self.log.append(Entry(at, side, name, kind, values, True))  # type: ignore[arg-type]
             return

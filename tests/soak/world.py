@@ -201,6 +201,7 @@ class World:
         name = None if only is None else SHAPES[only % len(SHAPES)].map
         self.words.append("delta" if name is None else f"delta of {name}")
         self._count("deltas")
+        self.mirror.run_begins()
         try:
             self.run(name)
         except Crash:
