@@ -108,9 +108,9 @@ def _put_back(rest: Rest, word: str) -> bool:
 def _back_and_gone(rest: Rest, left: set[Name], word: str) -> bool:
     """A row that left its filter, and came back at about the time of a delete on one side: who had left then nobody can tell.
 
-    The side that has it keeps it, and gives it to nobody.
+    The side that has it keeps it; whether it comes over again depends on when it came back.
     """
-    return word.startswith("I1 only") and any(
+    return word.startswith(("I1 only", "I6 deleted on one side and untouched")) and any(
         edit.kind == "delete" and edit.row in left and word.endswith(f"({'/'.join(edit.row)})")
         for edit in rest.edits
     )
